@@ -1,0 +1,139 @@
+#include "core/tensor.h"
+
+#include <cstring>
+
+namespace ditto {
+
+Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
+  int64_t bytes = size_of(dtype);
+  for (int64_t size : shape) {
+    check(size >= 0, "[empty] negative size in shape", shape);
+    check(!__builtin_mul_overflow(bytes, size, &bytes), "[empty] shape is too large:", shape);
+  }
+  Tensor out;
+  out.storage_ = make_pooled<Storage>(bytes, device);
+  out.shape_ = shape;
+  out.strides_ = contiguous_strides(shape);
+  out.dtype_ = dtype;
+  return out;
+}
+
+Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) {
+  return full(shape, 0.0, dtype, device);
+}
+Tensor Tensor::ones(const Shape& shape, Dtype dtype, Device device) {
+  return full(shape, 1.0, dtype, device);
+}
+Tensor Tensor::full(const Shape& shape, double value, Dtype dtype, Device device) {
+  Tensor out = empty(shape, dtype, device);
+  out.fill_(value);
+  return out;
+}
+Tensor Tensor::scalar(double value, Dtype dtype, Device device) {
+  return full({}, value, dtype, device);
+}
+
+Tensor Tensor::arange(int64_t n, Dtype dtype) {
+  std::vector<int64_t> values(static_cast<size_t>(std::max<int64_t>(n, 0)));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int64_t>(i);
+  return from(values, {static_cast<int64_t>(values.size())}, dtype);
+}
+
+View Tensor::view() const {
+  if (!defined()) return {};
+  return {static_cast<char*>(storage_->data()) + offset_ * size_of(dtype_), dtype_, device(),
+          shape_, strides_};
+}
+
+double Tensor::item() const {
+  check(defined() && numel() == 1, "[item] needs a tensor with one element, got", *this);
+  double value = 0;
+  View target = view();
+  target.data = &value;
+  target.dtype = Dtype::F64;
+  copy_view(view(), target);
+  return value;
+}
+
+Tensor Tensor::alias(const Shape& shape, const Shape& strides, int64_t offset) const {
+  check(defined(), "[alias] the tensor is undefined");
+  check(shape.rank() == strides.rank(), "[alias] shape and strides differ in rank:", shape,
+        strides);
+  int64_t lowest = offset, highest = offset;
+  for (int i = 0; i < shape.rank(); ++i)
+    (strides[i] < 0 ? lowest : highest) += strides[i] * std::max<int64_t>(shape[i] - 1, 0);
+  check(shape.numel() == 0 || (lowest >= 0 && (highest + 1) * size_of(dtype_) <= storage_->bytes()),
+        "[alias] reaches outside the storage: shape", shape, "strides", strides, "offset", offset);
+  Tensor out = *this;
+  out.autograd_ = nullptr;
+  out.shape_ = shape;
+  out.strides_ = strides;
+  out.offset_ = offset;
+  return out;
+}
+
+Tensor Tensor::detach() const {
+  Tensor out = *this;
+  out.autograd_ = nullptr;
+  return out;
+}
+
+void Tensor::refuse_tracked(const char* member) const {
+  if (autograd_)
+    fail(std::string("[") + member +
+             "] the tensor carries gradients; use the differentiable function or .detach():",
+         *this);
+}
+
+Tensor Tensor::clone() const {
+  refuse_tracked("clone");
+  if (!defined()) return {};
+  Tensor out = empty(shape_, dtype_, device());
+  out.copy_(*this);
+  return out;
+}
+
+Tensor Tensor::contiguous() const { return !defined() || is_contiguous() ? *this : clone(); }
+
+Tensor Tensor::to(Dtype dtype) const {
+  if (!defined() || dtype == dtype_) return *this;
+  refuse_tracked("to");
+  Tensor out = empty(shape_, dtype, device());
+  out.copy_(*this);
+  return out;
+}
+
+Tensor Tensor::to(Device target) const {
+  if (!defined() || target == device()) return *this;
+  refuse_tracked("to");
+  fail("[to] this build has no CUDA support:", target);
+}
+
+Tensor& Tensor::fill_(double value) {
+  check(defined(), "[fill_] the tensor is undefined");
+  View source = view();
+  source.data = &value;
+  source.dtype = Dtype::F64;
+  source.strides = Shape::filled(rank(), 0);
+  if (value == 0 && is_contiguous())
+    std::memset(view().data, 0, static_cast<size_t>(numel() * size_of(dtype_)));
+  else
+    copy_view(source, view());
+  storage_->bump_version();
+  return *this;
+}
+
+Tensor& Tensor::copy_(const Tensor& source) {
+  check(defined() && source.defined(), "[copy_] undefined tensor");
+  copy_view(source.view(), view());
+  storage_->bump_version();
+  return *this;
+}
+
+std::string to_string(const Tensor& tensor) {
+  if (!tensor.defined()) return "undefined";
+  return to_string(tensor.dtype()) + " " + to_string(tensor.shape()) + " " +
+         to_string(tensor.device());
+}
+
+}  // namespace ditto

@@ -1,0 +1,63 @@
+# Compile options for ditto's own targets, and the function that makes a library of a folder.
+include(CheckCXXSourceRuns)
+
+find_program(DITTO_CCACHE ccache)
+if(DITTO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DITTO_CCACHE})
+endif()
+
+set(DITTO_COMPILE_OPTIONS -Wall -Wextra -fno-math-errno)
+if(DITTO_WERROR)
+  list(APPEND DITTO_COMPILE_OPTIONS -Werror)
+endif()
+
+# Everyone who builds from source wants vector instructions, but objects from a compiler cache must run on every
+# machine that shares it: x86-64-v3 (AVX2, FMA) is the common ground; oneDNN picks wider ones by itself.
+if(DITTO_MARCH STREQUAL "auto")
+  set(DITTO_MARCH_RESOLVED "")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\") ? 0 : 1; }" DITTO_CPU_HAS_AVX2)
+    if(DITTO_CPU_HAS_AVX2)
+      set(DITTO_MARCH_RESOLVED "x86-64-v3")
+    endif()
+  endif()
+elseif(DITTO_MARCH STREQUAL "none")
+  set(DITTO_MARCH_RESOLVED "")
+else()
+  set(DITTO_MARCH_RESOLVED ${DITTO_MARCH})
+endif()
+if(DITTO_MARCH_RESOLVED)
+  list(APPEND DITTO_COMPILE_OPTIONS -march=${DITTO_MARCH_RESOLVED})
+endif()
+
+set(DITTO_LINK_OPTIONS "")
+if(DITTO_SANITIZE)
+  list(APPEND DITTO_COMPILE_OPTIONS -fsanitize=${DITTO_SANITIZE} -fno-omit-frame-pointer -g1)
+  list(APPEND DITTO_LINK_OPTIONS -fsanitize=${DITTO_SANITIZE})
+  if(DITTO_SANITIZE MATCHES "undefined")
+    list(APPEND DITTO_COMPILE_OPTIONS -fno-sanitize-recover=all)
+  endif()
+endif()
+
+# Applies the options to one target of ours.
+function(ditto_target target)
+  target_compile_options(${target} PRIVATE ${DITTO_COMPILE_OPTIONS})
+  target_link_options(${target} PUBLIC ${DITTO_LINK_OPTIONS})
+endfunction()
+
+# ditto_library(folder LINK targets...): static library ditto_<folder> from folder/**/*.cpp.
+function(ditto_library folder)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  if(NOT sources)
+    set(sources ${PROJECT_SOURCE_DIR}/third_party/empty.cpp)
+  endif()
+  add_library(ditto_${folder} STATIC ${sources})
+  target_include_directories(ditto_${folder} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(ditto_${folder} PUBLIC ${arg_LINK})
+  if(DITTO_OPENMP)
+    target_link_libraries(ditto_${folder} PUBLIC OpenMP::OpenMP_CXX)
+    target_compile_definitions(ditto_${folder} PUBLIC DITTO_HAS_OPENMP)
+  endif()
+  ditto_target(ditto_${folder})
+endfunction()
