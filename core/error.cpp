@@ -6,6 +6,18 @@ namespace ditto {
 
 std::string error_text(double value) { return fmt::format("{}", value); }
 
+std::string printable(std::string_view text) {
+  constexpr size_t kLongest = 200;
+  std::string out;
+  for (char c : text.substr(0, kLongest)) {
+    if (c >= 0x20 && c < 0x7f)
+      out += c;
+    else
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return text.size() > kLongest ? out + "..." : out;
+}
+
 void throw_error(const Message& message, const std::vector<std::string>& values) {
   std::string text = message.text;
   for (const std::string& value : values) text += " " + value;

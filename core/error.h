@@ -36,6 +36,7 @@ struct Message {
 // as they are.
 inline std::string error_text(std::string_view value) { return std::string(value); }
 inline std::string error_text(const char* value) { return value; }
+inline std::string error_text(char* value) { return value; }  // strerror
 inline std::string error_text(const std::string& value) { return value; }
 inline std::string error_text(bool value) { return value ? "true" : "false"; }
 std::string error_text(double value);
@@ -45,6 +46,10 @@ std::string error_text(const T& value) {
   using std::to_string;
   return to_string(value);
 }
+
+// Text that came from a file or a user, fit for a message: everything but printable ASCII as \xNN
+// (terminals obey control characters), cut after 200 bytes.
+std::string printable(std::string_view text);
 
 [[noreturn]] void throw_error(const Message& message, const std::vector<std::string>& values);
 

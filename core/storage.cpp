@@ -103,6 +103,8 @@ CpuAllocator& cpu_allocator() {
 
 Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) {
   check(bytes >= 0, "[storage] negative size:", bytes);
+  // Beyond any address space; rounding up to the size class must not overflow.
+  check(bytes <= int64_t{1} << 56, "[storage] out of memory: asked for", bytes, "bytes");
   check(device.is_cpu(), "[storage] this build has no CUDA support:", device);
   data_ = cpu_allocator().allocate(bytes);
 }

@@ -1,17 +1,22 @@
 #include "core/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ditto {
 
 Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
   int64_t bytes = size_of(dtype);
+  bool is_empty = false;
   for (int64_t size : shape) {
     check(size >= 0, "[empty] negative size in shape", shape);
-    check(!__builtin_mul_overflow(bytes, size, &bytes), "[empty] shape is too large:", shape);
+    is_empty |= size == 0;
+    // Zeros count as ones: the strides of (0, 2^62, 4) must not overflow either.
+    check(!__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes),
+          "[empty] shape is too large:", shape);
   }
   Tensor out;
-  out.storage_ = make_pooled<Storage>(bytes, device);
+  out.storage_ = make_pooled<Storage>(is_empty ? 0 : bytes, device);
   out.shape_ = shape;
   out.strides_ = contiguous_strides(shape);
   out.dtype_ = dtype;
