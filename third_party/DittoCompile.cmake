@@ -7,6 +7,9 @@ if(DITTO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 set(DITTO_COMPILE_OPTIONS -Wall -Wextra -fno-math-errno)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  list(APPEND DITTO_COMPILE_OPTIONS -Wno-restrict)  # false alarms on "literal" + std::string, GCC bug 105651
+endif()
 if(DITTO_WERROR)
   list(APPEND DITTO_COMPILE_OPTIONS -Werror)
 endif()
