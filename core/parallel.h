@@ -19,7 +19,7 @@ namespace ditto {
 template <class F>
 void parallel_for(const CpuContext& ctx, int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;
-  const int64_t pieces =
+  [[maybe_unused]] const int64_t pieces =
       std::clamp<int64_t>(n / std::max<int64_t>(grain, 1), 1, std::max(ctx.threads, 1));
 #ifdef DITTO_HAS_OPENMP
   if (pieces > 1 && !omp_in_parallel()) {

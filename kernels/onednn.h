@@ -40,7 +40,7 @@ class ThreadScope {
  private:
   int threads_ = 1;
   int saved_threads_ = 1;
-  int saved_dynamic_ = 0;
+  [[maybe_unused]] int saved_dynamic_ = 0;
 };
 
 template <auto destroy>
