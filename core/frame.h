@@ -79,6 +79,16 @@ struct Frame {
         std::clamp(seen.x1, 0.0, double(new_width)), std::clamp(seen.y1, 0.0, double(new_height))};
     return {map.then(next), source_width, source_height, new_width, new_height, seen};
   }
+  // The way back: canvas and source change places; `visible` is the part of the source that the
+  // canvas still shows (its hull, when the map turns). Throws when the map is singular.
+  Frame inverse() const {
+    Frame back{map.inverse(), width, height, source_width, source_height, {}};
+    const Rect seen = back.map(visible);
+    const double right = source_width, bottom = source_height;
+    back.visible = {std::clamp(seen.x0, 0.0, right), std::clamp(seen.y0, 0.0, bottom),
+                    std::clamp(seen.x1, 0.0, right), std::clamp(seen.y1, 0.0, bottom)};
+    return back;
+  }
 };
 
 }  // namespace ditto

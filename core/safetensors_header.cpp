@@ -230,7 +230,11 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t data_
 }
 
 std::string format_safetensors_header(const SafetensorsHeader& header) {
-  const auto quoted = [](const std::string& text) {
+  const auto check_length = [](size_t bytes) {
+    check(bytes <= kMaxHeaderBytes, "[safetensors] header is longer than 100 MB:", bytes);
+  };
+  const auto quoted = [&](const std::string& text) {
+    check_length(text.size());  // before the work
     try {
       return nlohmann::json(text).dump();
     } catch (const nlohmann::json::exception&) {
@@ -255,7 +259,7 @@ std::string format_safetensors_header(const SafetensorsHeader& header) {
   }
   std::string text = fmt::format("{{{}}}", fmt::join(items, ","));
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  check(text.size() <= kMaxHeaderBytes, "[safetensors] header is longer than 100 MB:", text.size());
+  check_length(text.size());
   return text;
 }
 

@@ -90,6 +90,12 @@ void Tensor::refuse_tracked(const char* member) const {
          *this);
 }
 
+void Tensor::refuse_in_place(const char* member) const {
+  if (!defined()) fail(std::string("[") + member + "] the tensor is undefined");
+  if (autograd_ && !leaf_)
+    fail(std::string("[") + member + "] the tensor is the output of a recorded operation:", *this);
+}
+
 Tensor Tensor::clone() const {
   refuse_tracked("clone");
   if (!defined()) return {};
@@ -115,7 +121,7 @@ Tensor Tensor::to(Device target) const {
 }
 
 Tensor& Tensor::fill_(double value) {
-  check(defined(), "[fill_] the tensor is undefined");
+  refuse_in_place("fill_");
   View source = view();
   source.data = &value;
   source.dtype = Dtype::F64;
@@ -129,7 +135,8 @@ Tensor& Tensor::fill_(double value) {
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
-  check(defined() && source.defined(), "[copy_] undefined tensor");
+  refuse_in_place("copy_");
+  check(source.defined(), "[copy_] the source is undefined");
   copy_view(source.view(), view());
   storage_->bump_version();
   return *this;

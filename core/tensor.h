@@ -78,7 +78,8 @@ class Tensor {
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
 
-  // In-place writes; they advance the storage's version. Refuse the output of a recorded operation.
+  // In-place writes; they advance the storage's version. The output of a recorded operation refuses
+  // them.
   Tensor& fill_(double value);
   Tensor& copy_(const Tensor& source);  // same shape; converts dtype
 
@@ -94,10 +95,15 @@ class Tensor {
   void backward(const Tensor& grad, bool retain_graph = false) const;
 
   const std::shared_ptr<Autograd>& autograd() const { return autograd_; }
-  void set_autograd(std::shared_ptr<Autograd> autograd) { autograd_ = std::move(autograd); }
+  // `leaf`: false for the output of a recorded operation, which then refuses in-place writes.
+  void set_autograd(std::shared_ptr<Autograd> autograd, bool leaf) {
+    autograd_ = std::move(autograd);
+    leaf_ = leaf;
+  }
 
  private:
   void refuse_tracked(const char* member) const;
+  void refuse_in_place(const char* member) const;
 
   std::shared_ptr<Storage> storage_;
   std::shared_ptr<Autograd> autograd_;
@@ -105,6 +111,7 @@ class Tensor {
   Shape strides_;
   int64_t offset_ = 0;
   Dtype dtype_ = Dtype::F32;
+  bool leaf_ = true;
 };
 
 using Tensors = PoolVector<Tensor>;

@@ -1,0 +1,26 @@
+// Optimizer kernels: update many parameters in one call.
+#pragma once
+
+#include <span>
+
+#include "core/context.h"
+#include "core/view.h"
+#include "kernels/optim_math.h"
+
+namespace ditto::kernels {
+
+// One parameter and its state; all views contiguous, of one shape and dtype (f32 or f64).
+struct SgdSlot {
+  View weight, grad, velocity;
+};
+struct AdamSlot {
+  View weight, grad, first_moment, second_moment;
+};
+
+void sgd_update(CpuContext& ctx, std::span<const SgdSlot> slots, const math::SgdUpdate& rule);
+void adam_update(CpuContext& ctx, std::span<const AdamSlot> slots, const math::AdamUpdate& rule);
+
+// Sum of squares of all elements of all views, in double.
+double sum_of_squares(CpuContext& ctx, std::span<const View> views);
+
+}  // namespace ditto::kernels

@@ -1,0 +1,26 @@
+// Reductions over one group of adjacent dimensions: x seen as (outer, reduce, inner), y as (outer,
+// inner).
+//
+// f32 input accumulates in double. The split of the work is fixed by the sizes, never by the number
+// of threads, so results are the same bytes for any thread count.
+#pragma once
+
+#include "core/context.h"
+#include "core/view.h"
+
+namespace ditto::kernels {
+
+struct ReduceSizes {
+  int64_t outer = 1, reduce = 1, inner = 1;
+};
+
+// y = scale * sum over `reduce`. An empty sum is 0.
+void reduce_sum(CpuContext& ctx, const View& x, const View& y, ReduceSizes sizes, double scale);
+// y = max over `reduce`, index (i64) = its first position; NaN wins. reduce >= 1.
+void reduce_max(CpuContext& ctx, const View& x, const View& y, const View& index,
+                ReduceSizes sizes);
+// dx = 0, and dy at the saved positions.
+void reduce_max_backward(CpuContext& ctx, const View& dy, const View& index, const View& dx,
+                         ReduceSizes sizes);
+
+}  // namespace ditto::kernels

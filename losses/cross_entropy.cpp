@@ -1,0 +1,22 @@
+#include "losses/cross_entropy.h"
+
+#include <algorithm>
+
+#include "autograd/ops/softmax.h"
+
+namespace ditto::losses {
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options) {
+  const Tensor rows = cross_entropy_rows(
+      logits, target,
+      {.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index});
+  int64_t count = rows.numel();
+  if (target.dtype() == Dtype::I64) {
+    const auto labels = target.detach().to_vector<int64_t>();
+    count -= std::count(labels.begin(), labels.end(), options.ignore_index);
+  }
+  return reduce(rows, options.reduction, static_cast<double>(count));
+}
+
+}  // namespace ditto::losses

@@ -1,0 +1,27 @@
+// Models by name, for command lines.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/layer.h"
+
+namespace ditto::models {
+
+struct ModelOptions {
+  int64_t image_size = 32;
+  int64_t in_channels = 3;
+  int64_t num_classes = 10;
+};
+
+// The accepted names, in the order help texts show them.
+std::vector<std::string> model_names();
+
+// A model with parameters at zero; call nn::init next. "resnet40" of paper 000 has no integer n in
+// 6 n + 2; its 0.66 M parameters (Table 2) are those of ResNet-44, so that is what the name gives;
+// `note` (if not null) receives a sentence that says so. An unknown name throws with the list.
+std::unique_ptr<nn::Layer> make_model(const std::string& name, const ModelOptions& options,
+                                      std::string* note = nullptr);
+
+}  // namespace ditto::models
