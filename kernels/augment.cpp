@@ -1,0 +1,393 @@
+#include "kernels/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "core/parallel.h"
+
+namespace ditto::kernels {
+namespace {
+
+// Below this many images a second thread costs more than it saves.
+constexpr int64_t kImageGrain = 8;
+
+struct Size {
+  int64_t height, width;
+};
+
+// Output pixels [begin, end) of one line.
+struct Span {
+  int64_t begin, end;
+};
+
+// The pixels of [0, size) whose centres lie in [low, high); none where a bound is NaN.
+Span centres_inside(double low, double high, int64_t size) {
+  const auto edge = [size](double x) {
+    if (!(x > 0.5)) return int64_t{0};
+    return x - 0.5 >= static_cast<double>(size) ? size : static_cast<int64_t>(std::ceil(x - 0.5));
+  };
+  const int64_t begin = edge(low);
+  return {begin, std::max(begin, edge(high))};
+}
+
+// scale, offset and painted fill of a row of pixels, laid out like the pixels themselves: the
+// conversion loop is then one multiply-add per element, whatever the number of channels.
+class Pattern {
+ public:
+  Pattern(int64_t width, int64_t channels)
+      : width_(width), channels_(channels), values_(static_cast<size_t>(3 * width * channels)) {}
+
+  // `unit` is what one step of the source's dtype is worth.
+  void prepare(const AugmentRow& row, double unit) {
+    if (ready_ && row.scale == scale_ && row.offset == offset_ && row.fill == fill_) return;
+    scale_ = row.scale, offset_ = row.offset, fill_ = row.fill, ready_ = true;
+    const int64_t n = width_ * channels_;
+    for (int64_t i = 0; i < n; ++i) {
+      const size_t c = static_cast<size_t>(i % channels_);
+      values_[i] = static_cast<float>(scale_[c] * unit);
+      values_[n + i] = offset_[c];
+      // In double: a fill of mean and an offset of -mean / std meet in (nearly) zero.
+      values_[2 * n + i] = static_cast<float>(double{scale_[c]} * fill_[c] + offset_[c]);
+    }
+  }
+  const float* scale() const { return values_.data(); }
+  const float* offset() const { return values_.data() + width_ * channels_; }
+  const float* fill() const { return values_.data() + 2 * width_ * channels_; }
+
+ private:
+  int64_t width_, channels_;
+  std::vector<float> values_;
+  ChannelValues scale_{}, offset_{}, fill_{};
+  bool ready_ = false;
+};
+
+// A map that moves whole pixels: source index = begin + step * output index, per axis.
+struct Shift {
+  int64_t x0, step_x, y0, step_y;
+};
+
+// True, with `shift`, when the inverse map is a mirror or shift by whole pixels.
+bool whole_pixels(const Affine& m, Shift& shift) {
+  const auto whole = [](double v) { return v == std::floor(v) && std::fabs(v) < 1e9; };
+  if (m.b != 0 || m.d != 0 || std::fabs(m.a) != 1 || std::fabs(m.e) != 1) return false;
+  if (!whole(m.c) || !whole(m.f)) return false;
+  const int64_t c = static_cast<int64_t>(m.c), f = static_cast<int64_t>(m.f);
+  // The centre of pixel i is i + 0.5; mirrored it is c - 0.5 - i, the centre of pixel c - 1 - i.
+  shift = {m.a > 0 ? c : c - 1, m.a > 0 ? 1 : -1, m.e > 0 ? f : f - 1, m.e > 0 ? 1 : -1};
+  return true;
+}
+
+// The outputs i of [0, out_size) whose source begin + step * i is in [0, in_size).
+Span sources_inside(int64_t begin, int64_t step, int64_t in_size, int64_t out_size) {
+  const int64_t low = step > 0 ? -begin : begin - in_size + 1;
+  const int64_t high = step > 0 ? in_size - begin : begin + 1;
+  const int64_t first = std::clamp<int64_t>(low, 0, out_size);
+  return {first, std::clamp<int64_t>(high, first, out_size)};
+}
+
+Span intersect(Span a, Span b) {
+  const int64_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
+}
+
+template <class T>
+void convert(const T* source, const float* scale, const float* offset, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(source[i]) * scale[i] + offset[i];
+}
+
+// Copies `pixels` pixels that end at `last`, in reverse order.
+template <int C, class T>
+void reverse_pixels(const T* last, T* out, int64_t pixels) {
+  for (int64_t i = 0; i < pixels; ++i)
+    for (int c = 0; c < C; ++c) out[i * C + c] = last[c - i * C];
+}
+
+template <int C, class T>
+void shift_image(const T* source, Size in, const Shift& shift, Span columns, Span lines,
+                 const Pattern& pattern, std::vector<T>& scratch, float* out, Size canvas) {
+  columns = intersect(columns, sources_inside(shift.x0, shift.step_x, in.width, canvas.width));
+  lines = intersect(lines, sources_inside(shift.y0, shift.step_y, in.height, canvas.height));
+  const int64_t pitch = canvas.width * C, first = columns.begin * C, end = columns.end * C;
+  for (int64_t y = 0; y < canvas.height; ++y, out += pitch) {
+    if (y < lines.begin || y >= lines.end || columns.begin == columns.end) {
+      std::copy_n(pattern.fill(), pitch, out);
+      continue;
+    }
+    const T* line = source + (shift.y0 + shift.step_y * y) * in.width * C;
+    const T* pixels = line + (shift.x0 + shift.step_x * columns.begin) * C;
+    if (shift.step_x < 0) {
+      reverse_pixels<C>(pixels, scratch.data(), columns.end - columns.begin);
+      pixels = scratch.data();
+    }
+    std::copy_n(pattern.fill(), first, out);
+    convert(pixels, pattern.scale(), pattern.offset(), out + first, end - first);
+    std::copy_n(pattern.fill() + end, pitch - end, out + end);
+  }
+}
+
+// A vector of floats (one AVX or SSE register for four of them).
+template <int L>
+using Lanes [[gnu::vector_size(L * sizeof(float))]] = float;
+
+template <int L>
+Lanes<L> load(const float* from) {
+  Lanes<L> lanes;
+  std::memcpy(&lanes, from, sizeof(lanes));
+  return lanes;
+}
+
+// Pixels of 2 to 4 channels are sampled as vectors of four.
+template <int C>
+constexpr int kLanes = C == 1 ? 1 : 4;
+
+// The source in f32 inside a frame of fill pixels, one wide on the left and top and two on the
+// right and bottom, so that sampling needs no border cases.
+template <int C, class T>
+void frame_source(const T* source, Size in, const ChannelValues& fill, double unit,
+                  std::vector<float>& framed) {
+  constexpr int L = kLanes<C>;
+  const int64_t pitch = (in.width + 3) * L;
+  framed.resize(static_cast<size_t>((in.height + 3) * pitch));
+  float outside[L] = {};
+  for (int c = 0; c < C; ++c) outside[c] = static_cast<float>(fill[c] / unit);
+  const auto paint = [&](float* to, int64_t pixels) {
+    for (int64_t i = 0; i < pixels; ++i) std::copy_n(outside, L, to + i * L);
+  };
+  paint(framed.data(), in.width + 3);
+  for (int64_t y = 0; y < in.height; ++y) {
+    float* line = framed.data() + (y + 1) * pitch;
+    paint(line, 1);
+    for (int64_t x = 0; x < in.width; ++x)
+      for (int c = 0; c < C; ++c)
+        line[(x + 1) * L + c] = static_cast<float>(source[(y * in.width + x) * C + c]);
+    paint(line + pitch - 2 * L, 2);
+  }
+  paint(framed.data() + (in.height + 1) * pitch, 2 * (in.width + 3));
+}
+
+// Where one line of output pixels reads: the upper left of four neighbours, and how far the point
+// is on the way to the next one. A pass of its own, because the compiler vectorises it.
+struct Taps {
+  std::vector<int32_t> x, y;
+  std::vector<float> right, down;
+  explicit Taps(size_t width) : x(width), y(width), right(width), down(width) {}
+
+  // Indices count in the frame, whose pixel (0, 0) is the source's (-1, -1). Points are moved onto
+  // its border where all four neighbours are fill anyway.
+  void find(const Affine& m, Size in, int64_t line, Span columns) {
+    const double y0 = static_cast<double>(line) + 0.5;
+    const double start_x = 0.5 * m.a + m.b * y0 + m.c + 0.5;
+    const double start_y = 0.5 * m.d + m.e * y0 + m.f + 0.5;
+    const double limit_x = static_cast<double>(in.width + 1);
+    const double limit_y = static_cast<double>(in.height + 1);
+    const auto end = static_cast<int32_t>(columns.end);
+    int32_t* to_x = x.data();
+    int32_t* to_y = y.data();
+    float* to_right = right.data();
+    float* to_down = down.data();
+    for (auto i = static_cast<int32_t>(columns.begin); i < end; ++i) {
+      // 0.0 stands first so that a NaN (overflow of a huge map) becomes 0.
+      const double sx = std::min(std::max(0.0, start_x + m.a * i), limit_x);
+      const double sy = std::min(std::max(0.0, start_y + m.d * i), limit_y);
+      const auto ix = static_cast<int32_t>(sx), iy = static_cast<int32_t>(sy);
+      to_x[i] = ix, to_y[i] = iy;
+      to_right[i] = static_cast<float>(sx - ix), to_down[i] = static_cast<float>(sy - iy);
+    }
+  }
+};
+
+// Bilinear sampling between pixel centres; neighbours outside the source have the fill value.
+template <int C>
+void sample_image(const std::vector<float>& framed, Size in, const Affine& inverse, Span columns,
+                  Span lines, const Pattern& pattern, Taps& taps, float* out, Size canvas) {
+  constexpr int L = kLanes<C>;
+  const int64_t pitch = canvas.width * C, in_pitch = (in.width + 3) * L;
+  Lanes<L> scale{}, offset{};
+  for (int c = 0; c < C; ++c) scale[c] = pattern.scale()[c], offset[c] = pattern.offset()[c];
+  for (int64_t y = 0; y < canvas.height; ++y, out += pitch) {
+    if (y < lines.begin || y >= lines.end) {
+      std::copy_n(pattern.fill(), pitch, out);
+      continue;
+    }
+    taps.find(inverse, in, y, columns);
+    std::copy_n(pattern.fill(), columns.begin * C, out);
+    for (int64_t x = columns.begin; x < columns.end; ++x) {
+      const float* upper = framed.data() + taps.y[x] * in_pitch + taps.x[x] * L;
+      const float* lower = upper + in_pitch;
+      const Lanes<L> upper_left = load<L>(upper), lower_left = load<L>(lower);
+      const Lanes<L> top = upper_left + taps.right[x] * (load<L>(upper + L) - upper_left);
+      const Lanes<L> bottom = lower_left + taps.right[x] * (load<L>(lower + L) - lower_left);
+      const Lanes<L> value = (top + taps.down[x] * (bottom - top)) * scale + offset;
+      std::memcpy(out + x * C, &value, C * sizeof(float));
+    }
+    std::copy_n(pattern.fill() + columns.end * C, pitch - columns.end * C, out + columns.end * C);
+  }
+}
+
+void erase_area(const Erase& erase, const Pattern& pattern, int64_t channels, float* out,
+                Size canvas) {
+  const Rect hull = erase.to_rect.inverse()(erase.rect);
+  const Span columns = centres_inside(hull.x0, hull.x1, canvas.width);
+  const Span lines = centres_inside(hull.y0, hull.y1, canvas.height);
+  const bool upright = erase.to_rect.b == 0 && erase.to_rect.d == 0;
+  for (int64_t y = lines.begin; y < lines.end; ++y) {
+    float* line = out + y * canvas.width * channels;
+    if (upright) {  // the hull is the area itself
+      std::copy_n(pattern.fill(), (columns.end - columns.begin) * channels,
+                  line + columns.begin * channels);
+      continue;
+    }
+    for (int64_t x = columns.begin; x < columns.end; ++x) {
+      const Point p =
+          erase.to_rect(Point{static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5});
+      if (p.x >= erase.rect.x0 && p.x < erase.rect.x1 && p.y >= erase.rect.y0 &&
+          p.y < erase.rect.y1)
+        std::copy_n(pattern.fill(), channels, line + x * channels);
+    }
+  }
+}
+
+template <int C, class T>
+void augment_rows(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
+                  const View& out, double unit) {
+  const Size in{images.shape[1], images.shape[2]}, canvas{out.shape[1], out.shape[2]};
+  const T* source = images.as<T>();
+  float* target = out.as<float>();
+  const auto count = static_cast<int64_t>(rows.size());
+  parallel_for(ctx, count, kImageGrain, [&](int64_t begin, int64_t end) {
+    Pattern pattern(canvas.width, C);
+    std::vector<T> scratch(static_cast<size_t>(canvas.width * C));
+    std::vector<float> framed;
+    Taps taps(static_cast<size_t>(canvas.width));
+    for (int64_t r = begin; r < end; ++r) {
+      const AugmentRow& row = rows[r];
+      pattern.prepare(row, unit);
+      const T* from = source + row.source * in.height * in.width * C;
+      float* to = target + r * canvas.height * canvas.width * C;
+      const Span columns = centres_inside(row.clip.x0, row.clip.x1, canvas.width);
+      const Span lines = centres_inside(row.clip.y0, row.clip.y1, canvas.height);
+      if (Shift shift; whole_pixels(row.inverse, shift))
+        shift_image<C>(from, in, shift, columns, lines, pattern, scratch, to, canvas);
+      else {
+        frame_source<C>(from, in, row.fill, unit, framed);
+        sample_image<C>(framed, in, row.inverse, columns, lines, pattern, taps, to, canvas);
+      }
+      for (const Erase& erase : row.erase) erase_area(erase, pattern, C, to, canvas);
+    }
+  });
+}
+
+template <class T>
+void augment_any(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
+                 const View& out, double unit) {
+  switch (images.shape[3]) {
+    case 1:
+      return augment_rows<1, T>(ctx, images, rows, out, unit);
+    case 2:
+      return augment_rows<2, T>(ctx, images, rows, out, unit);
+    case 3:
+      return augment_rows<3, T>(ctx, images, rows, out, unit);
+    default:
+      return augment_rows<4, T>(ctx, images, rows, out, unit);
+  }
+}
+
+bool finite(const Affine& m) { return std::isfinite(m.a + m.b + m.c + m.d + m.e + m.f); }
+
+}  // namespace
+
+void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
+             const View& out) {
+  check(images.shape.rank() == 4 && images.is_contiguous(),
+        "[augment] images must be contiguous (N, H, W, C):", images.shape);
+  check(out.shape.rank() == 4 && out.is_contiguous() && out.dtype == Dtype::F32,
+        "[augment] out must be contiguous f32 (B, h, w, C):", out.dtype, out.shape);
+  const int64_t channels = images.shape[3];
+  check(channels >= 1 && channels <= kMaxChannels, "[augment] 1 to 4 channels, got", channels);
+  check(out.shape[3] == channels, "[augment] channels do not match:", images.shape, out.shape);
+  check(out.shape[0] == static_cast<int64_t>(rows.size()), "[augment] got", rows.size(),
+        "rows for out", out.shape);
+  for (const AugmentRow& row : rows) {
+    check(row.source >= 0 && row.source < images.shape[0], "[augment] source", row.source,
+          "is not among the images", images.shape);
+    check(finite(row.inverse), "[augment] the map is not finite, source", row.source);
+    for (const Erase& erase : row.erase)
+      check(finite(erase.to_rect) && std::fabs(erase.to_rect.determinant()) > 1e-12,
+            "[augment] the map of an erased area is singular, source", row.source);
+  }
+  if (images.dtype == Dtype::U8) return augment_any<uint8_t>(ctx, images, rows, out, 1.0 / 255);
+  check(images.dtype == Dtype::F32, "[augment] images must be u8 or f32, got", images.dtype);
+  augment_any<float>(ctx, images, rows, out, 1.0);
+}
+
+void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> rows,
+                const View& out) {
+  check(images.shape.rank() == 4 && images.is_contiguous() && out.is_contiguous() &&
+            images.shape == out.shape,
+        "[mix_images] images and out must be contiguous (B, H, W, C) of one shape:", images.shape,
+        out.shape);
+  const int64_t batch = images.shape[0], height = images.shape[1], width = images.shape[2],
+                channels = images.shape[3], size = height * width * channels;
+  check(static_cast<int64_t>(rows.size()) == batch, "[mix_images] got", rows.size(),
+        "rows for images", images.shape);
+  const float* in = images.as<float>();
+  float* to = out.as<float>();
+  check(in + images.numel() <= to || to + images.numel() <= in,
+        "[mix_images] images and out share memory");
+  for (const MixRow& row : rows) {
+    check(row.partner >= 0 && row.partner < batch,
+          "[mix_images] partner out of range:", row.partner, "of", batch);
+    const PixelBox& box = row.box;
+    check(box.x0 >= 0 && box.y0 >= 0 && box.x0 <= box.x1 && box.y0 <= box.y1 && box.x1 <= width &&
+              box.y1 <= height,
+          "[mix_images] box outside the image: x", box.x0, box.x1, "y", box.y0, box.y1, "in",
+          images.shape);
+    check(row.keep >= 0 && row.keep <= 1, "[mix_images] keep must be in [0, 1], got", row.keep);
+  }
+  parallel_for(ctx, batch, kImageGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const MixRow& row = rows[r];
+      const float* own = in + r * size;
+      const float* other = in + row.partner * size;
+      float* mixed = to + r * size;
+      if (row.kind == MixKind::Mixup) {
+        for (int64_t i = 0; i < size; ++i) mixed[i] = row.keep * own[i] + (1 - row.keep) * other[i];
+        continue;
+      }
+      std::copy_n(own, size, mixed);
+      if (row.kind == MixKind::None) continue;
+      for (int64_t y = row.box.y0; y < row.box.y1; ++y) {
+        const int64_t start = (y * width + row.box.x0) * channels;
+        std::copy_n(other + start, (row.box.x1 - row.box.x0) * channels, mixed + start);
+      }
+    }
+  });
+}
+
+void mix_labels(CpuContext&, const View& labels, std::span<const MixRow> rows,
+                const View& targets) {
+  check(labels.shape.rank() == 1 && labels.is_contiguous() && targets.shape.rank() == 2 &&
+            targets.is_contiguous() && targets.shape[0] == labels.shape[0] &&
+            static_cast<int64_t>(rows.size()) == labels.shape[0],
+        "[mix_labels] labels (B), targets (B, K) and B rows, got", labels.shape, targets.shape,
+        rows.size());
+  const int64_t* label = labels.as<int64_t>();
+  float* target = targets.as<float>();
+  const int64_t batch = labels.shape[0], classes = targets.shape[1];
+  for (int64_t r = 0; r < batch; ++r)
+    check(label[r] >= 0 && label[r] < classes, "[mix_labels] label", label[r], "of row", r,
+          "is outside [0, K), K =", classes);
+  std::fill_n(target, batch * classes, 0.0f);
+  for (int64_t r = 0; r < batch; ++r) {
+    const MixRow& row = rows[r];
+    check(row.partner >= 0 && row.partner < batch,
+          "[mix_labels] partner out of range:", row.partner, "of", batch);
+    const float keep = row.kind == MixKind::None ? 1.0f : row.keep;
+    target[r * classes + label[r]] += keep;
+    if (row.kind != MixKind::None) target[r * classes + label[row.partner]] += 1 - keep;
+  }
+}
+
+}  // namespace ditto::kernels
