@@ -57,6 +57,8 @@ class Function : public std::enable_shared_from_this<Function> {
   // Whether backward must produce a gradient for input i.
   bool needs_grad(int i) const { return edges_[i] != nullptr; }
   uint64_t sequence() const { return sequence_; }
+  // Where the gradients of the inputs go; null entries need none. For tools that walk the graph.
+  const PoolVector<std::shared_ptr<Autograd>>& edges() const { return edges_; }
 
  private:
   template <class F, class... Args>

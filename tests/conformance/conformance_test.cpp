@@ -1,0 +1,286 @@
+// Runs every row through every invariant (docs/design.md, tests).
+#include <cmath>
+#include <cstring>
+
+#include "autograd/gradcheck.h"
+#include "autograd/ops.h"
+#include "core/rng.h"
+#include "tests/conformance/row.h"
+#include "tests/support/catch.h"
+
+namespace ditto::testing {
+
+Tensors make_inputs(const Row& row, Dtype dtype, uint64_t seed) {
+  Tensors out;
+  uint64_t stream = 0;
+  for (const Input& input : row.inputs) {
+    Rng rng(seed, Purpose::User, stream++);
+    if (!input.indices.empty()) {
+      out.push_back(Tensor::from(input.indices, input.shape));
+      continue;
+    }
+    std::vector<float> values(static_cast<size_t>(input.shape.numel()));
+    for (float& v : values) {
+      v = static_cast<float>(rng.uniform(input.low, input.high));
+      if (input.avoid && std::fabs(v - input.away_from) < 0.05)
+        v += v < input.away_from ? -0.05f : 0.05f;
+    }
+    Tensor x = Tensor::from(values, input.shape, dtype);
+    if (input.differentiable) x.set_requires_grad(true);
+    out.push_back(x);
+  }
+  return out;
+}
+
+namespace {
+
+struct Result {
+  std::vector<double> value;
+  std::vector<std::vector<double>> grads;  // empty for inputs without a gradient
+};
+
+std::vector<float> weights_for(int64_t n) {
+  Rng rng(99);
+  std::vector<float> w(static_cast<size_t>(n));
+  for (float& v : w) v = static_cast<float>(rng.uniform(0.5, 1.5));
+  return w;
+}
+
+Result run(const Row& row, const Tensors& inputs) {
+  const Tensor y = row.f(inputs);
+  Result result{y.detach().to_vector<double>(), {}};
+  y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+  for (const Tensor& input : inputs) {
+    const Tensor grad = input.grad();
+    result.grads.push_back(grad.defined() ? grad.to_vector<double>() : std::vector<double>());
+    input.zero_grad();
+  }
+  return result;
+}
+
+bool same_bytes(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
+}
+
+bool same_bytes(const Result& a, const Result& b) {
+  if (!same_bytes(a.value, b.value) || a.grads.size() != b.grads.size()) return false;
+  for (size_t i = 0; i < a.grads.size(); ++i)
+    if (!same_bytes(a.grads[i], b.grads[i])) return false;
+  return true;
+}
+
+// Largest difference relative to the largest reference value.
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
+    largest = std::max(largest, std::fabs(b[i]));
+  }
+  return worst / largest;
+}
+
+double distance(const Result& a, const Result& b) {
+  double worst = distance(a.value, b.value);
+  for (size_t i = 0; i < a.grads.size(); ++i)
+    worst = std::max(worst, distance(a.grads[i], b.grads[i]));
+  return worst;
+}
+
+// The same values inside a larger storage: dimensions in reverse order in memory, behind one odd
+// element.
+Tensor scattered(const Tensor& x) {
+  Shape reversed;
+  for (int i = x.rank() - 1; i >= 0; --i) reversed.push_back(x.shape()[i]);
+  const Shape steps = contiguous_strides(reversed);
+  Shape strides;
+  for (int i = x.rank() - 1; i >= 0; --i) strides.push_back(steps[i]);
+  Tensor out = Tensor::empty({x.numel() + 1}, x.dtype()).alias(x.shape(), strides, 1);
+  out.copy_(x.detach());
+  if (x.requires_grad()) out.set_requires_grad(true);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("conformance: gradients equal central differences in f64", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    const GradcheckResult result = gradcheck(row.f, make_inputs(row, Dtype::F64));
+    INFO(result.message << ", worst " << result.worst);
+    CHECK(result.ok);
+  }
+}
+
+TEST_CASE("conformance: f32 agrees with f64", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    const Result fast = run(row, make_inputs(row, Dtype::F32));
+    const Result exact = run(row, make_inputs(row, Dtype::F64));
+    CHECK(distance(fast, exact) <= row.f32_tolerance);
+  }
+}
+
+TEST_CASE("conformance: same bytes twice, and for any number of threads", "[conformance]") {
+  const int before = num_threads();
+  for (const Row& row : all_rows()) {
+    for (Dtype dtype : {Dtype::F32, Dtype::F64}) {
+      INFO(row.name << " " << to_string(dtype));
+      const Tensors inputs = make_inputs(row, dtype);
+      set_num_threads(2);
+      const Result first = run(row, inputs);
+      CHECK(same_bytes(first, run(row, inputs)));
+      if (!row.same_for_any_thread_count) continue;
+      for (int threads : {1, 3}) {
+        set_num_threads(threads);
+        CHECK(same_bytes(first, run(row, inputs)));
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("conformance: strides and alignment of the inputs do not matter", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    for (Dtype dtype : {Dtype::F32, Dtype::F64}) {
+      INFO(row.name << " " << to_string(dtype));
+      const Tensors plain = make_inputs(row, dtype);
+      Tensors odd;
+      for (const Tensor& x : plain) odd.push_back(scattered(x));
+      // Rounding may differ where a library picks another path for other alignment.
+      CHECK(distance(run(row, odd), run(row, plain)) <= (dtype == Dtype::F64 ? 1e-14 : 1e-6));
+    }
+  }
+}
+
+TEST_CASE("conformance: inputs are left unchanged", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    const Tensors inputs = make_inputs(row, Dtype::F32);
+    std::vector<std::vector<double>> before;
+    for (const Tensor& x : inputs) before.push_back(x.detach().to_vector<double>());
+    run(row, inputs);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      CHECK(same_bytes(before[i], inputs[i].detach().to_vector<double>()));
+  }
+}
+
+TEST_CASE("conformance: only asked-for inputs receive gradients, and the same ones",
+          "[conformance]") {
+  for (const Row& row : all_rows()) {
+    const Result all = run(row, make_inputs(row, Dtype::F64));
+    for (size_t wanted = 0; wanted < row.inputs.size(); ++wanted) {
+      if (!row.inputs[wanted].differentiable) continue;
+      INFO(row.name << " input " << wanted);
+      Tensors inputs = make_inputs(row, Dtype::F64);
+      for (size_t i = 0; i < inputs.size(); ++i)
+        if (i != wanted) inputs[i] = inputs[i].detach();
+      const Result one = run(row, inputs);
+      CHECK(same_bytes(one.grads[wanted], all.grads[wanted]));
+    }
+  }
+}
+
+TEST_CASE("conformance: gradients accumulate exactly once per backward", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    const Tensors inputs = make_inputs(row, Dtype::F64);
+    const Result once = run(row, inputs);
+    for (int pass = 0; pass < 2; ++pass) {
+      const Tensor y = row.f(inputs);
+      y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+    }
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].grad().defined()) continue;
+      std::vector<double> twice = once.grads[i];
+      for (double& v : twice) v *= 2;
+      // Not the same bytes: two paths into one leaf add up in another order.
+      CHECK(distance(inputs[i].grad().to_vector<double>(), twice) <= 1e-15);
+    }
+  }
+}
+
+TEST_CASE("conformance: a freed graph refuses a second backward", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    const Tensor y = row.f(make_inputs(row, Dtype::F64));
+    const Tensor w = Tensor::ones(y.shape(), Dtype::F64);
+    y.backward(w, true);
+    y.backward(w);
+    CHECK_THROWS_WITH(y.backward(w), contains("freed"));
+  }
+}
+
+TEST_CASE("conformance: in-place edits of inputs are caught or harmless", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    const Result expected = run(row, make_inputs(row, Dtype::F64));
+    for (size_t edited = 0; edited < row.inputs.size(); ++edited) {
+      INFO(row.name << " input " << edited);
+      const Tensors inputs = make_inputs(row, Dtype::F64);
+      const Tensor y = row.f(inputs);
+      inputs[edited].detach().fill_(0);
+      bool caught = false;
+      try {
+        y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+      } catch (const Error& error) {
+        caught = true;
+        CHECK_THAT(std::string(error.what()), contains("changed in place"));
+      }
+      if (caught) continue;
+      for (size_t i = 0; i < inputs.size(); ++i)
+        if (inputs[i].grad().defined())
+          CHECK(same_bytes(inputs[i].grad().to_vector<double>(), expected.grads[i]));
+    }
+  }
+}
+
+TEST_CASE("conformance: an empty batch gives an empty result and empty gradients",
+          "[conformance]") {
+  for (const Row& row : all_rows()) {
+    if (row.empty_dim < 0) continue;
+    INFO(row.name);
+    Row empty = row;
+    for (Input& input : empty.inputs)
+      if (input.differentiable) input.shape[row.empty_dim] = 0;
+    const Tensors inputs = make_inputs(empty, Dtype::F32);
+    const Tensor y = empty.f(inputs);
+    y.backward(Tensor::ones(y.shape(), y.dtype()));
+    for (const Tensor& x : inputs)
+      if (x.requires_grad()) CHECK(x.grad().shape() == x.shape());
+  }
+}
+
+TEST_CASE("conformance: wrong dtypes are errors that name the op", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    for (size_t wrong = 0; wrong < row.inputs.size(); ++wrong) {
+      // Ops that only move elements take any dtype.
+      const bool mover = row.name.rfind("cast", 0) == 0 || row.name.rfind("clone", 0) == 0 ||
+                         row.name.rfind("reshape", 0) == 0 || row.name.rfind("permute", 0) == 0 ||
+                         row.name.rfind("transpose", 0) == 0 || row.name.rfind("slice", 0) == 0 ||
+                         row.name.rfind("pad", 0) == 0 || row.name.rfind("broadcast", 0) == 0 ||
+                         row.name.rfind("concat with", 0) == 0 || row.name == "flatten" ||
+                         (row.name == "index_select" && wrong == 0);
+      Tensors inputs = make_inputs(row, Dtype::F32);
+      inputs[wrong] =
+          inputs[wrong].detach().to(inputs[wrong].dtype() == Dtype::I64 ? Dtype::F32 : Dtype::U8);
+      INFO(row.name << " input " << wrong);
+      if (mover)
+        CHECK_NOTHROW(
+            reshape(row.name == "reshape" ? inputs[0] : row.f(make_inputs(row, Dtype::F32)), {-1}));
+      else
+        CHECK_THROWS_WITH(row.f(inputs), contains("["));
+    }
+  }
+}
+
+TEST_CASE("conformance: an undefined tensor is an error, not a crash", "[conformance]") {
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    Tensors inputs = make_inputs(row, Dtype::F32);
+    inputs[0] = Tensor();
+    CHECK_THROWS_AS(row.f(inputs), Error);
+  }
+}
+
+}  // namespace ditto::testing

@@ -1,0 +1,65 @@
+#include "autograd/ops.h"
+#include "tests/conformance/row.h"
+
+namespace ditto::testing {
+namespace {
+
+Row conv(const std::string& name, const Shape& x, const Shape& w, bool bias, Conv2dParams p) {
+  Row row{.name = "conv2d " + name,
+          .inputs = {Input{x}, Input{w}},
+          .f = [=](const Tensors& in) { return conv2d(in[0], in[1], bias ? in[2] : Tensor(), p); },
+          .f32_tolerance = 5e-6,
+          .empty_dim = -1,
+          .same_for_any_thread_count = false};
+  if (bias) row.inputs.push_back(Input{{w[0]}});
+  return row;
+}
+
+// Inputs x, gamma, beta (and residual). The shift keeps the ReLU's argument off its kink in the
+// drawn values.
+Row norm(const std::string& name, bool training, bool relu, bool residual) {
+  Row row{.name = "batch_norm " + name,
+          .inputs = {Input{{2, 2, 3, 4}}, Input{{4}, 0.5, 1.5}, Input{{4}}},
+          .f =
+              [=](const Tensors& in) {
+                const Dtype dtype = in[0].dtype();
+                Tensor mean = Tensor::full({4}, 0.1, dtype), var = Tensor::full({4}, 0.7, dtype);
+                return batch_norm(in[0], in[1], in[2], mean, var,
+                                  {.training = training, .relu = relu},
+                                  residual ? in[3] : Tensor());
+              },
+          .f32_tolerance = 1e-5};
+  if (residual) row.inputs.push_back(Input{{2, 2, 3, 4}});
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> nn_rows() {
+  std::vector<Row> rows;
+  rows.push_back({.name = "matmul",
+                  .inputs = {Input{{3, 4}}, Input{{4, 5}}},
+                  .f = [](const Tensors& in) { return matmul(in[0], in[1]); },
+                  .same_for_any_thread_count = false});
+  rows.push_back({.name = "linear",
+                  .inputs = {Input{{2, 3, 4}}, Input{{5, 4}}, Input{{5}}},
+                  .f = [](const Tensors& in) { return linear(in[0], in[1], in[2]); },
+                  .same_for_any_thread_count = false});
+  rows.push_back(conv("3x3", {2, 5, 4, 3}, {4, 3, 3, 3}, true, {.padding = 1}));
+  rows.push_back(conv("stride 2", {1, 6, 5, 2}, {3, 3, 3, 2}, false, {.stride = 2, .padding = 1}));
+  rows.push_back(conv("dilation 2", {1, 7, 6, 2}, {2, 3, 3, 2}, true, {.dilation = 2}));
+  rows.push_back(conv("groups", {2, 4, 4, 4}, {6, 3, 3, 2}, true, {.padding = 1, .groups = 2}));
+  rows.push_back(conv("1x1", {2, 3, 3, 5}, {4, 1, 1, 5}, false, {}));
+  rows.push_back(norm("training", true, false, false));
+  rows.push_back(norm("training relu", true, true, false));
+  rows.push_back(norm("training residual", true, false, true));
+  rows.push_back(norm("training relu residual", true, true, true));
+  rows.push_back(norm("eval", false, false, false));
+  rows.push_back(norm("eval relu residual", false, true, true));
+  rows.push_back({.name = "dropout", .inputs = {Input{{6, 5}}}, .f = [](const Tensors& in) {
+                    return dropout(in[0], 0.4, {.seed = 3, .purpose = Purpose::Dropout});
+                  }});
+  return rows;
+}
+
+}  // namespace ditto::testing
