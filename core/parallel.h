@@ -24,6 +24,7 @@ void parallel_for(const CpuContext& ctx, int64_t n, int64_t grain, F&& f) {
 #ifdef DITTO_HAS_OPENMP
   if (pieces > 1 && !omp_in_parallel()) {
     std::exception_ptr error;
+    int64_t failed = pieces;  // the first piece that threw, so that the message does not vary
 #pragma omp parallel num_threads(static_cast <int>(pieces))
     {
       // A smaller team than asked for is legal: every thread then takes several pieces.
@@ -32,7 +33,10 @@ void parallel_for(const CpuContext& ctx, int64_t n, int64_t grain, F&& f) {
           f(n * piece / pieces, n * (piece + 1) / pieces);
         } catch (...) {
 #pragma omp critical(ditto_parallel_for)
-          if (!error) error = std::current_exception();
+          if (piece < failed) {
+            failed = piece;
+            error = std::current_exception();
+          }
         }
       }
     }

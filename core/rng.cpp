@@ -35,7 +35,8 @@ uint64_t Rng::below(uint64_t n) {
   if (n == 1) return 0;
   const uint64_t limit = UINT64_MAX - UINT64_MAX % n;  // reject the incomplete last interval
   for (;;) {
-    const uint64_t word = uint64_t{bits()} << 32 | bits();
+    // Two statements: the order of evaluation inside one expression is the compiler's choice.
+    const uint64_t high = bits(), word = high << 32 | bits();
     if (word < limit) return word % n;
   }
 }
@@ -48,7 +49,10 @@ double Rng::normal() {
 
 double Rng::gamma(double shape) {
   check(shape > 0, "[rng] gamma needs shape > 0, got", shape);
-  if (shape < 1) return gamma(shape + 1) * std::pow(1.0 - uniform(), 1.0 / shape);
+  if (shape < 1) {
+    const double larger = gamma(shape + 1);
+    return larger * std::pow(1.0 - uniform(), 1.0 / shape);
+  }
   const double d = shape - 1.0 / 3.0, c = 1.0 / std::sqrt(9.0 * d);
   for (;;) {
     const double x = normal(), t = 1.0 + c * x;

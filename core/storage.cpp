@@ -39,10 +39,10 @@ class CpuAllocator {
       list.pop_back();
       stats_.cached -= size;
     } else {
-      block = std::aligned_alloc(64, static_cast<size_t>(size));
+      block = system_allocate(bytes, size);
       if (!block && stats_.cached > 0) {
         release_all();
-        block = std::aligned_alloc(64, static_cast<size_t>(size));
+        block = system_allocate(bytes, size);
       }
       check(block != nullptr, "[storage] out of memory: asked for", size, "bytes while",
             stats_.current, "are in use");
@@ -50,7 +50,7 @@ class CpuAllocator {
     }
     stats_.current += size;
     stats_.peak = std::max(stats_.peak, stats_.current);
-    if (kPassThrough) std::memset(block, 0xff, static_cast<size_t>(size));
+    if (kPassThrough) std::memset(block, 0xff, static_cast<size_t>(bytes));
     return block;
   }
 
@@ -80,6 +80,12 @@ class CpuAllocator {
   }
 
  private:
+  static void* system_allocate(int64_t bytes, int64_t size) {
+    // The sanitizer sees an overflow only behind a block without slack.
+    void* block = nullptr;
+    const auto wanted = static_cast<size_t>(kPassThrough ? std::max<int64_t>(bytes, 1) : size);
+    return posix_memalign(&block, 64, wanted) == 0 ? block : nullptr;
+  }
   void release_all() {
     for (auto& [size, list] : free_) {
       for (void* block : list) std::free(block);

@@ -64,10 +64,19 @@ Tensor Tensor::alias(const Shape& shape, const Shape& strides, int64_t offset) c
   check(defined(), "[alias] the tensor is undefined");
   check(shape.rank() == strides.rank(), "[alias] shape and strides differ in rank:", shape,
         strides);
-  int64_t lowest = offset, highest = offset;
-  for (int i = 0; i < shape.rank(); ++i)
-    (strides[i] < 0 ? lowest : highest) += strides[i] * std::max<int64_t>(shape[i] - 1, 0);
-  check(shape.numel() == 0 || (lowest >= 0 && (highest + 1) * size_of(dtype_) <= storage_->bytes()),
+  // In elements of this dtype; overflow means outside, too.
+  int64_t lowest = offset, highest = offset, span = 0, count = 1;
+  const int64_t limit = storage_->bytes() / size_of(dtype_);
+  bool inside = offset >= 0 && offset <= limit;
+  for (int i = 0; i < shape.rank(); ++i) {
+    check(shape[i] >= 0, "[alias] negative size in shape", shape);
+    int64_t& bound = strides[i] < 0 ? lowest : highest;
+    inside &= !__builtin_mul_overflow(strides[i], std::max<int64_t>(shape[i] - 1, 0), &span) &&
+              !__builtin_add_overflow(bound, span, &bound) &&
+              !__builtin_mul_overflow(count, std::max<int64_t>(shape[i], 1), &count);
+  }
+  const bool is_empty = std::ranges::find(shape, 0) != shape.end();
+  check(inside && (is_empty || (lowest >= 0 && highest < limit)),
         "[alias] reaches outside the storage: shape", shape, "strides", strides, "offset", offset);
   Tensor out = *this;
   out.autograd_ = nullptr;
