@@ -17,6 +17,12 @@ int skip_count() { return skips; }
 
 }  // namespace ditto::testing
 
+// A test asks for more memory than there is and expects an error, not the sanitizer's abort.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options() {
+  return "allocator_may_return_null=1:halt_on_error=1:second_deadlock_stack=1";
+}
+
 int main(int argc, char** argv) {
   const int status = Catch::Session().run(argc, argv);
   // CTest calls a test skipped when it finds this line, even if the program failed: so only a run
