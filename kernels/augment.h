@@ -35,10 +35,10 @@ struct Erase {
 //   out(p) = scale * s(p) + offset,   s(p) = source(inverse(p)), or `fill` where p is outside the
 //                                            source, outside `clip` or inside an erased area
 struct AugmentRow {
-  int64_t source = 0;  // row of `images`
-  Affine inverse;      // canvas -> source
+  int64_t source = 0;   // row of `images`
+  Affine inverse = {};  // canvas -> source
   Rect clip = kEverywhere;
-  std::span<const Erase> erase;
+  std::span<const Erase> erase = {};
   ChannelValues scale{1, 1, 1, 1};
   ChannelValues offset{};
   ChannelValues fill{};

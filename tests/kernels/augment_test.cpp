@@ -95,7 +95,6 @@ TEST_CASE("augment: whole-pixel shifts and mirrors copy exactly") {
             rows.push_back({.source = source,
                             .inverse = {x ? -1.0 : 1.0, 0, x ? 9 + dx : dx, 0, y ? -1.0 : 1.0,
                                         y ? 7 + dy : dy},
-                            .erase = {},
                             .fill = {0.25f, 0.5f, 0.75f, 1}});
           }
     const Tensor out = run(images, rows, 8, 10);
@@ -125,7 +124,6 @@ TEST_CASE("augment: scale, offset and fill act per channel") {
   const Tensor images = random_images({2, 4, 5, 3}, 2);
   AugmentRow row{.source = 1,
                  .inverse = Affine::translation(2, -1),
-                 .erase = {},
                  .scale = {4, 5, 6},
                  .offset = {-2, -2.5f, -3},
                  .fill = {0.5f, 0.4f, 0.3f}};
@@ -145,13 +143,12 @@ TEST_CASE("augment: any affine map agrees with the definition") {
     for (int i = 0; i < 40; ++i)
       rows.push_back({.source = i % 2,
                       .inverse = random_map(rng, 17, 13).inverse(),
-                      .erase = {},
                       .scale = {2, 1, 3, 1},
                       .offset = {-1, 0.5f, 0, 0},
                       .fill = {0.1f, 0.9f, 0.4f, 0.6f}});
     // Half-pixel shifts hit the blend with the border exactly.
-    rows.push_back({.source = 0, .inverse = Affine::translation(0.5, -0.5), .erase = {}});
-    rows.push_back({.source = 0, .inverse = Affine::translation(-16.5, 12.5), .erase = {}});
+    rows.push_back({.source = 0, .inverse = Affine::translation(0.5, -0.5)});
+    rows.push_back({.source = 0, .inverse = Affine::translation(-16.5, 12.5)});
     check_against_reference(images, rows, 13, 17, 2e-6);
     check_against_reference(images, rows, 5, 21, 2e-6);
   }
@@ -176,9 +173,9 @@ TEST_CASE("augment: clip and erased areas, upright and turned") {
 
 TEST_CASE("augment: f32 images pass unscaled") {
   Tensor images = Tensor::from(std::vector<float>{-1, 2, 300, 4}, {1, 2, 2, 1});
-  const AugmentRow mirror{.source = 0, .inverse = {-1, 0, 2, 0, 1, 0}, .erase = {}};
+  const AugmentRow mirror{.source = 0, .inverse = {-1, 0, 2, 0, 1, 0}};
   CHECK(run(images, {mirror}, 2, 2).to_vector<float>() == std::vector<float>{2, -1, 4, 300});
-  const AugmentRow half{.source = 0, .inverse = Affine::translation(0.5, 0.5), .erase = {}};
+  const AugmentRow half{.source = 0, .inverse = Affine::translation(0.5, 0.5)};
   CHECK(run(images, {half}, 1, 1).to_vector<float>() == std::vector<float>{76.25});
 }
 
@@ -197,8 +194,7 @@ TEST_CASE("augment: the number of threads changes nothing") {
 
 TEST_CASE("augment: extreme maps give fill, bad input throws") {
   const Tensor images = random_images({2, 4, 4, 1}, 7);
-  AugmentRow far{
-      .source = 0, .inverse = {1e300, 0, 0, 0, 1e300, 1e-3}, .erase = {}, .fill = {0.5f}};
+  AugmentRow far{.source = 0, .inverse = {1e300, 0, 0, 0, 1e300, 1e-3}, .fill = {0.5f}};
   for (float value : run(images, {far}, 4, 4).to_vector<float>()) CHECK(value == 0.5f);
   AugmentRow away = far;
   away.inverse = Affine::translation(-1e12, 1e15);

@@ -1,0 +1,80 @@
+// DataLoader: batches in the sampler's order, made ahead of time by worker threads.
+//
+// What a batch contains depends on the seeds, the epoch and the batch's number alone: random
+// numbers are keyed by (seed, epoch, sample, replica) for the augmentation and by (seed, epoch,
+// batch) for the mixing. It is the same, bit for bit, for any number of workers, and after seek().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/frame.h"
+#include "data/dataset.h"
+#include "data/mix.h"
+#include "data/sampler.h"
+#include "data/transform.h"
+
+namespace ditto::data {
+
+struct Batch {
+  int64_t epoch = 0;
+  int64_t index = 0;              // number of the batch in its epoch
+  Tensor images;                  // (B, H, W, C) f32
+  Tensor labels;                  // (B) i64
+  Tensor targets;                 // (B, K) f32 soft labels; undefined when the loader does not mix
+  std::vector<int64_t> samples;   // index in the data set, per row
+  std::vector<int64_t> groups;    // source id, per row
+  std::vector<int32_t> replicas;  // per row
+  std::vector<Frame> frames;      // where the row's own image went, per row
+  std::vector<kernels::MixRow> mix;  // per row; empty when the loader does not mix
+
+  int64_t size() const { return static_cast<int64_t>(samples.size()); }
+};
+
+struct LoaderOptions {
+  int64_t batch = 128;     // rows
+  bool drop_last = false;  // leave out a last batch with fewer rows
+  int workers = 1;         // threads; 0: next() makes the batch itself, with the caller's threads
+  int prefetch = 0;        // batches made ahead; 0: two per worker
+  uint64_t seed = 0;
+  MixOptions mix = {};
+};
+
+// The next batch that next() returns.
+struct LoaderPosition {
+  int64_t epoch = 0;
+  int64_t batch = 0;
+  friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
+};
+
+class DataLoader {
+ public:
+  // Throws "[loader] ..." on options out of range or a sampler for another number of images.
+  DataLoader(ImageDataset dataset, std::shared_ptr<const Sampler> sampler,
+             std::shared_ptr<const Augment> augment, const LoaderOptions& options);
+  ~DataLoader();
+  DataLoader(const DataLoader&) = delete;
+  DataLoader& operator=(const DataLoader&) = delete;
+
+  // The next batch, or nothing at the end of the epoch; the call after that starts the next epoch.
+  // An exception in a worker is thrown here, when its batch is due; a further call tries that batch
+  // again. Throws when an epoch has no batch at all. One thread may call this.
+  std::optional<Batch> next();
+
+  // Batches of the current epoch.
+  int64_t batches();
+  LoaderPosition position() const;
+  // Continues at this batch; what was made ahead is thrown away. Throws when an index is negative
+  // or the epoch has fewer batches.
+  void seek(const LoaderPosition& position);
+
+  const LoaderOptions& options() const;
+  const ImageDataset& dataset() const;
+
+ private:
+  class State;  // shared with the workers
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ditto::data

@@ -1,0 +1,147 @@
+#include "data/transform.h"
+
+namespace ditto::data {
+namespace {
+
+Rect intersection(const Rect& a, const Rect& b) {
+  return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
+}
+
+bool contains(const Rect& outer, const Rect& inner) {
+  return inner.x0 >= outer.x0 && inner.y0 >= outer.y0 && inner.x1 <= outer.x1 &&
+         inner.y1 <= outer.y1;
+}
+
+Rect canvas_of(const Frame& frame) { return {0, 0, double(frame.width), double(frame.height)}; }
+Rect source_of(const Frame& frame) {
+  return {0, 0, double(frame.source_width), double(frame.source_height)};
+}
+
+// Infinite sides stay infinite (0 * inf would make NaN of the hull), and an empty area stays empty
+// (its crossed sides would come out in order).
+Rect map_clip(const Affine& map, const Rect& clip) {
+  if (clip.area() == 0) return {};
+  return std::isfinite(clip.area()) ? map(clip) : clip;
+}
+
+bool whole(double v) { return v == std::floor(v); }
+
+}  // namespace
+
+Transform::Transform(const ImageInfo& info)
+    : frame_(Frame::identity(info.width, info.height)), channels_(info.channels), fill_(info.fill) {
+  check(info.width >= 1 && info.height >= 1, "[transform] empty image:", info.width, "x",
+        info.height);
+  check(info.channels >= 1 && info.channels <= kernels::kMaxChannels,
+        "[transform] 1 to 4 channels, got", info.channels);
+}
+
+Transform Transform::geometric(const ImageInfo& info, const Affine& map, int width, int height) {
+  check(width >= 1 && height >= 1, "[transform] empty canvas:", width, "x", height);
+  static_cast<void>(map.inverse());  // throws when there is none
+  Transform out(info);
+  out.frame_ = out.frame_.then(map, width, height);
+  return out;
+}
+
+Transform Transform::erase(const ImageInfo& info, const Rect& area) {
+  Transform out(info);
+  out.erase_.push_back({Affine{}, area});
+  return out;
+}
+
+Transform Transform::channels(const ImageInfo& info, const kernels::ChannelValues& scale,
+                              const kernels::ChannelValues& offset) {
+  Transform out(info);
+  out.scale_ = scale, out.offset_ = offset;
+  return out;
+}
+
+Transform Transform::then(const Transform& next) const {
+  check(frame_.width == next.frame_.source_width && frame_.height == next.frame_.source_height &&
+            channels_ == next.channels_,
+        "[transform] the next transform was made for", next.frame_.source_width, "x",
+        next.frame_.source_height, "x", next.channels_, "but the canvas is", frame_.width, "x",
+        frame_.height, "x", channels_);
+  Transform out = *this;
+  out.frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
+  // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
+  // border of bilinear sampling.
+  Rect kept = clip_;
+  if (!contains(canvas_of(frame_), frame_.map(source_of(frame_))))
+    kept = intersection(kept, canvas_of(frame_));
+  out.clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  const Affine back = next.frame_.map.inverse();
+  for (kernels::Erase& area : out.erase_) area.to_rect = back.then(area.to_rect);
+  out.erase_.insert(out.erase_.end(), next.erase_.begin(), next.erase_.end());
+  for (int c = 0; c < kernels::kMaxChannels; ++c) {
+    out.scale_[c] = scale_[c] * next.scale_[c];
+    out.offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+  }
+  return out;
+}
+
+Transform Transform::inverse() const {
+  Transform out = *this;
+  out.frame_ = frame_.inverse();
+  out.fill_ = canvas().fill;
+  out.clip_ = map_clip(out.frame_.map, clip_);
+  out.erase_.clear();  // those pixels hold the fill colour already
+  for (int c = 0; c < channels_; ++c) {
+    check(scale_[c] != 0, "[transform] channel", c, "was scaled by 0 and cannot be restored");
+    out.scale_[c] = 1 / scale_[c];
+    out.offset_[c] = -offset_[c] / scale_[c];
+  }
+  return out;
+}
+
+bool Transform::pixels_invertible() const {
+  const Affine& m = frame_.map;
+  const bool whole_pixels = m.b == 0 && m.d == 0 && std::fabs(m.a) == 1 && std::fabs(m.e) == 1 &&
+                            whole(m.c) && whole(m.f);
+  bool scales = true;
+  for (int c = 0; c < channels_; ++c) scales = scales && scale_[c] != 0;
+  const Rect image = m(source_of(frame_));
+  return whole_pixels && scales && erase_.empty() && contains(canvas_of(frame_), image) &&
+         contains(clip_, image);
+}
+
+Tensor Transform::apply(const Tensor& image) const {
+  const Shape expected{frame_.source_height, frame_.source_width, channels_};
+  check(image.defined() && image.shape() == expected, "[transform] made for an image of", expected,
+        "but got", image.defined() ? image.shape() : Shape{});
+  const Tensor source = image.contiguous();
+  const Tensor out = Tensor::empty({1, frame_.height, frame_.width, channels_});
+  const kernels::AugmentRow record = row(0);
+  const Tensor batch =
+      source.alias({1, expected[0], expected[1], expected[2]},
+                   contiguous_strides({1, expected[0], expected[1], expected[2]}), source.offset());
+  kernels::augment(cpu_context(), batch.view(), {&record, 1}, out.view());
+  const Shape shape{frame_.height, frame_.width, channels_};
+  return out.alias(shape, contiguous_strides(shape), 0);
+}
+
+std::vector<Point> Transform::apply(std::span<const Point> points) const {
+  std::vector<Point> out;
+  out.reserve(points.size());
+  for (const Point& point : points) out.push_back(frame_.map(point));
+  return out;
+}
+
+ImageInfo Transform::canvas() const {
+  ImageInfo info{frame_.width, frame_.height, channels_, {}};
+  for (int c = 0; c < channels_; ++c) info.fill[c] = scale_[c] * fill_[c] + offset_[c];
+  return info;
+}
+
+kernels::AugmentRow Transform::row(int64_t source) const {
+  return {source, frame_.map.inverse(), clip_, erase_, scale_, offset_, fill_};
+}
+
+Transform Compose::draw(Rng& rng, const ImageInfo& info) const {
+  Transform out(info);
+  for (const auto& part : parts_) out = out.then(part->draw(rng, out.canvas()));
+  return out;
+}
+
+}  // namespace ditto::data

@@ -1,0 +1,83 @@
+// Transform: a deterministic change of one image, and Augment: a random policy that draws one.
+//
+// A policy never touches pixels: draw() returns a value that can be applied to the image, to points
+// and to boxes, composed, inverted and kept beside the sample. The parts of a transform are a 2x3
+// map with the canvas (core/frame.h), an affine change of each channel, and areas to erase.
+// However many transforms are composed, an image is resampled once (kernels/augment.h).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/rng.h"
+#include "core/tensor.h"
+#include "data/image_info.h"
+
+namespace ditto::data {
+
+class Transform {
+ public:
+  // No change of an image like `info` (but u8 becomes f32 in [0, 1]).
+  explicit Transform(const ImageInfo& info);
+  // The source point p is seen at map(p) on a canvas of width x height. Throws when the map is not
+  // invertible or the canvas is empty.
+  static Transform geometric(const ImageInfo& info, const Affine& map, int width, int height);
+  // Pixels whose centre is in `area` get the fill colour.
+  static Transform erase(const ImageInfo& info, const Rect& area);
+  // Every value v of channel c becomes scale[c] * v + offset[c].
+  static Transform channels(const ImageInfo& info, const kernels::ChannelValues& scale,
+                            const kernels::ChannelValues& offset);
+
+  // First *this, then `next`. The result of applying both in turn, but with one resampling: what an
+  // earlier canvas cut off stays cut off, and everything outside the image is the fill colour of
+  // *this, changed like any pixel. Throws when `next` was made for another size.
+  Transform then(const Transform& next) const;
+
+  // The way back: points and boxes return exactly. Pixels return where they still exist (always,
+  // when pixels_invertible()); the rest is fill.
+  Transform inverse() const;
+  // True when the inverse restores every pixel: whole-pixel shifts and mirrors that cut nothing
+  // off, nothing erased, no channel scaled by 0.
+  bool pixels_invertible() const;
+
+  // (H, W, C) u8 or f32 -> (h, w, C) f32. Throws when the image is not of the size and channels the
+  // transform was made for.
+  Tensor apply(const Tensor& image) const;
+  Point apply(Point point) const { return frame_.map(point); }
+  std::vector<Point> apply(std::span<const Point> points) const;
+  // The upright hull of the box's image.
+  Rect apply(const Rect& box) const { return frame_.map(box); }
+
+  const Frame& frame() const { return frame_; }
+  // What the next transform of a chain sees.
+  ImageInfo canvas() const;
+  // The record for kernels::augment with row `source` of its images; it refers to this transform.
+  kernels::AugmentRow row(int64_t source) const;
+
+ private:
+  Frame frame_;
+  int channels_;
+  Rect clip_ = kernels::kEverywhere;
+  std::vector<kernels::Erase> erase_;
+  kernels::ChannelValues scale_{1, 1, 1, 1}, offset_{}, fill_{};
+};
+
+// A random policy. draw() depends on nothing but its arguments, so policies are shared by threads.
+class Augment {
+ public:
+  virtual ~Augment() = default;
+  virtual Transform draw(Rng& rng, const ImageInfo& info) const = 0;
+};
+
+// Draws from its parts in order and composes the results.
+class Compose : public Augment {
+ public:
+  explicit Compose(std::vector<std::shared_ptr<const Augment>> parts) : parts_(std::move(parts)) {}
+  Transform draw(Rng& rng, const ImageInfo& info) const override;
+
+ private:
+  std::vector<std::shared_ptr<const Augment>> parts_;
+};
+
+}  // namespace ditto::data
