@@ -1,0 +1,123 @@
+#include "apps/common/train_options.h"
+
+#include "data/dataset.h"
+#include "models/models.h"
+
+namespace ditto::apps {
+
+void declare(Config& config, DataOptions& o) {
+  std::vector<std::string> names = data::dataset_names();
+  names.insert(names.begin(), "auto");
+  config.group("Data");
+  config
+      .add("dataset", &o.dataset,
+           "auto takes cifar-10 where --data-root or DITTO_DATA has it, else fashion-mnist")
+      .choices(names);
+  config.add("data-root", &o.data_root, "folder of the data set, or its parent");
+  config.add("strict-data", &o.strict_data, "demand the official counts and SHA-256");
+  config.add("train-images", &o.train_images, "class-balanced subset of the training set; 0: all")
+      .at_least(0);
+  config.add("test-images", &o.test_images, "the same for the test set").at_least(0);
+}
+
+void declare(Config& config, TrainOptions& o) {
+  declare(config, o.data);
+  config.group("Model and loss");
+  config.add("model", &o.model, "network").choices(models::model_names());
+  config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
+  config.add("compare", &o.compare, "train once for each of these losses and compare them")
+      .choices(losses::loss_names());
+  config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
+  config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
+  config.add("replicas", &o.replicas, "t-*: augmented replicas of each image in a batch")
+      .range(1, 256);
+  config.add("cce-replicas", &o.cce_replicas, "the same for losses that pair nothing")
+      .range(1, 256);
+  config.add("label-smoothing", &o.label_smoothing, "share of the target spread evenly")
+      .range(0, 1);
+
+  config.group("Augmentation");
+  config.add("flip", &o.flip, "mirror left-right half of the time");
+  config.add("crop-padding", &o.crop_padding, "random crop after padding by this many pixels")
+      .range(0, 1024);
+  config.add("cutout", &o.cutout, "side of the erased square in pixels; 0: none").range(0, 1024);
+  config.add("rotate", &o.affine.degrees, "rotation by up to this many degrees").range(0, 180);
+  config.add("translate", &o.affine.translate, "shift by up to this part of the image").range(0, 1);
+  config.add("scale-low", &o.affine.scale_low, "smallest magnification").above(0, 100);
+  config.add("scale-high", &o.affine.scale_high, "largest magnification").above(0, 100);
+  config.add("shear", &o.affine.shear, "shear by up to this many degrees").range(0, 80);
+  config.add("mix", &o.mix, "CutMix and mixup: d2 per group, d1 per replica, d3 and d4 see docs")
+      .choices({"none", "d1", "d2", "d3", "d4"});
+  config.add("cutmix-alpha", &o.cutmix_alpha, "Beta parameter of CutMix; 0: no CutMix")
+      .range(0, 100);
+  config.add("mixup-alpha", &o.mixup_alpha, "Beta parameter of mixup; 0: no mixup").range(0, 100);
+  config.add("mix-probability", &o.mix_probability, "that a group (or row) is mixed").range(0, 1);
+
+  config.group("Training");
+  config.add("batch", &o.batch, "rows per step: images times replicas").range(1, 1 << 20);
+  config.add("epochs", &o.epochs, "length in training sets of images seen").above(0, 1e6);
+  config.add("minutes", &o.minutes, "instead of --epochs: time for each run, turned into steps")
+      .range(0, 1e6);
+  config.add("steps", &o.steps, "instead of --epochs: number of steps").at_least(0);
+  config.add("accumulate", &o.accumulate, "micro-batches that a step's batch is split into")
+      .range(1, 4096);
+  config.add("optimizer", &o.optimizer, "update rule").choices({"sgd", "adam", "adamw"});
+  config.add("lr", &o.lr, "peak learning rate").range(0, 1e3);
+  config.add("schedule", &o.schedule, "learning rate over the steps")
+      .choices({"constant", "multistep", "cosine", "onecycle"});
+  config.add("warmup", &o.warmup, "epochs of linear warm-up").range(0, 1e6);
+  config.add("milestones", &o.milestones, "multistep: parts of the training after which lr / 10")
+      .range(0, 1);
+  config.add("momentum", &o.momentum, "of sgd").range(0, 0.9999);
+  config.add("nesterov", &o.nesterov, "Nesterov's form of momentum");
+  config.add("weight-decay", &o.weight_decay, "L2 decay; decoupled for adamw").range(0, 10);
+  config.add("decay-norm-bias", &o.decay_norm_bias, "decay norm parameters and biases too");
+  config.add("clip-norm", &o.clip_norm, "largest gradient norm; 0: no clipping").range(0, 1e9);
+  config.add("eval-every", &o.eval_every, "epochs between evaluations").above(0, 1e6);
+
+  config.group("Run");
+  config.add("seed", &o.seed, "of weights, order and augmentation").at_least(0);
+  config.add("threads", &o.threads, "of the computation; 0: all cores").range(0, 4096);
+  config.add("workers", &o.workers, "threads that augment; 0: the main one").range(0, 256);
+}
+
+void check_options(const TrainOptions& o) {
+  const auto fail_usage = [](const std::string& text) { throw UsageError(text); };
+  std::vector<std::string> names = o.compare.empty() ? std::vector{o.loss} : o.compare;
+  for (const std::string& name : names) {
+    const int replicas = losses::uses_groups(name) ? o.replicas : o.cce_replicas;
+    const char* option = losses::uses_groups(name) ? "replicas" : "cce-replicas";
+    if (o.batch / o.accumulate % replicas != 0 || o.batch % o.accumulate != 0)
+      fail_usage("batch " + std::to_string(o.batch) + " in " + std::to_string(o.accumulate) +
+                 " micro-batches cannot hold whole groups of " + option + " " +
+                 std::to_string(replicas));
+    if (std::count(names.begin(), names.end(), name) > 1)
+      fail_usage("compare names " + name + " twice");
+  }
+  if (o.affine.scale_low > o.affine.scale_high) fail_usage("scale-low is above scale-high");
+  if (o.minutes > 0 && o.steps > 0) fail_usage("minutes and steps exclude each other");
+  if (o.mix != "none" && o.cutmix_alpha == 0 && o.mixup_alpha == 0)
+    fail_usage("mix " + o.mix + " needs cutmix-alpha or mixup-alpha above 0");
+  if (o.nesterov && o.momentum == 0) fail_usage("nesterov needs momentum above 0");
+}
+
+data::AugmentOptions augment_options(const TrainOptions& o) {
+  return {.crop_padding = o.crop_padding, .flip = o.flip, .affine = o.affine, .cutout = o.cutout};
+}
+
+data::MixOptions mix_options(const TrainOptions& o) {
+  if (o.mix == "none") return {};
+  return {.cutmix_alpha = o.cutmix_alpha,
+          .mixup_alpha = o.mixup_alpha,
+          .probability = o.mix_probability,
+          .mode = o.mix == "d2" ? data::MixMode::PerGroup : data::MixMode::PerReplica};
+}
+
+losses::LossConfig loss_config(const TrainOptions& o) {
+  return {.label_smoothing = o.label_smoothing,
+          .rho = o.rho,
+          .anchor_grad = o.anchor_grad,
+          .mixing = losses::group_mixing(o.mix == "none" ? "d2" : o.mix)};
+}
+
+}  // namespace ditto::apps

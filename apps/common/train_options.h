@@ -1,0 +1,76 @@
+// TrainOptions: everything that decides what a classification training computes, as one plain
+// struct.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/common/config.h"
+#include "data/augment.h"
+#include "data/mix.h"
+#include "losses/losses.h"
+#include "nn/optim/schedule.h"
+
+namespace ditto::apps {
+
+struct DataOptions {
+  std::string dataset = "auto";  // auto: cifar-10 where its files are found, else fashion-mnist
+  std::string data_root;
+  bool strict_data = false;
+  int64_t train_images = 0;  // 0: all
+  int64_t test_images = 0;
+};
+
+struct TrainOptions {
+  DataOptions data;
+  std::string model = "resnet20";
+
+  std::string loss = "cce";
+  std::vector<std::string> compare;  // train once for each of these losses instead
+  double rho = 1;
+  bool anchor_grad = false;
+  double label_smoothing = 0;
+  int replicas = 2;      // rows per image for losses that pair replicas
+  int cce_replicas = 1;  // the same for losses that do not (a control)
+
+  bool flip = true;
+  int crop_padding = 4;
+  int cutout = 0;
+  data::AffineOptions affine;
+  std::string mix = "none";  // none, d1, d2, d3, d4
+  double cutmix_alpha = 1, mixup_alpha = 0, mix_probability = 0.5;
+
+  int64_t batch = 128;  // rows
+  double epochs = 10;   // an epoch is as many rows as there are training images
+  double minutes = 0;   // > 0: instead of epochs; turned into steps once, after a calibration
+  int64_t steps = 0;    // > 0: instead of epochs
+  int accumulate = 1;   // micro-batches per step; groups are never split
+  std::string optimizer = "sgd";
+  double lr = 0.1;
+  std::string schedule = "cosine";
+  double warmup = 0;  // epochs
+  std::vector<double> milestones = {0.5, 0.75};
+  double momentum = 0.9;
+  bool nesterov = false;
+  double weight_decay = 1e-4;
+  bool decay_norm_bias = true;
+  double clip_norm = 0;  // 0: off
+
+  int64_t seed = 1;
+  int threads = 0;  // 0: all cores
+  int workers = 1;
+  double eval_every = 1;  // epochs
+};
+
+// Declares every option above.
+void declare(Config& config, TrainOptions& options);
+void declare(Config& config, DataOptions& options);
+// Rules between options ("replicas must divide batch"): throws UsageError.
+void check_options(const TrainOptions& options);
+
+// The parts in the libraries' own terms.
+data::AugmentOptions augment_options(const TrainOptions& options);
+data::MixOptions mix_options(const TrainOptions& options);
+losses::LossConfig loss_config(const TrainOptions& options);
+
+}  // namespace ditto::apps

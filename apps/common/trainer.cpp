@@ -1,0 +1,249 @@
+#include "apps/common/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "kernels/optim.h"
+#include "losses/cross_entropy.h"
+#include "models/models.h"
+#include "nn/init.h"
+#include "nn/optim/adam.h"
+#include "nn/optim/sgd.h"
+
+namespace ditto::apps {
+namespace {
+
+double now() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+bool all_finite(const Tensor& tensor) {
+  if (!tensor.defined() || !is_floating(tensor.dtype())) return true;
+  const auto values = tensor.detach().to_vector<double>();
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+// The first tensor that is not finite, in the order in which a step computes them.
+std::string first_bad_tensor(const nn::Module& model, const Tensor& images, const Tensor& logits) {
+  if (!all_finite(images)) return "the input images";
+  for (const nn::NamedParameter& p : model.named_parameters())
+    if (!all_finite(p.tensor)) return "parameter " + p.name + " (after the previous step)";
+  for (const nn::NamedParameter& b : model.named_buffers())
+    if (!all_finite(b.tensor)) return "buffer " + b.name;
+  if (!all_finite(logits)) return "the logits";
+  return "the loss";
+}
+
+int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  const auto predicted = argmax(logits.detach(), 1).to_vector<int64_t>();
+  const auto truth = labels.to_vector<int64_t>();
+  int64_t correct = 0;
+  for (size_t i = 0; i < truth.size(); ++i) correct += predicted[i] == truth[i];
+  return correct;
+}
+
+// Rows [begin, end) of the first dimension, without a copy.
+Tensor rows(const Tensor& x, int64_t begin, int64_t end) {
+  if (!x.defined()) return x;
+  Shape shape = x.shape();
+  shape[0] = end - begin;
+  return x.alias(shape, x.strides(), x.offset() + begin * x.strides()[0]);
+}
+
+}  // namespace
+
+EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t batch,
+                    const std::function<void(int64_t)>& on_batch) {
+  check(dataset.size() > 0, "[evaluate] the data set is empty:", dataset.name());
+  NoGrad guard;
+  const bool was_training = model.training();
+  model.eval();
+  data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
+                          data::make_augment({}, dataset.statistics()),
+                          {.batch = batch, .workers = 0});
+  EvalResult result;
+  double loss = 0;
+  int64_t correct = 0;
+  while (auto b = loader.next()) {
+    const Tensor logits = model(b->images);
+    loss += losses::cross_entropy(logits, b->labels, {.reduction = losses::Reduction::Sum}).item();
+    correct += count_correct(logits, b->labels);
+    result.images += b->size();
+    if (on_batch) on_batch(b->size());
+  }
+  model.train(was_training);
+  result.loss = loss / static_cast<double>(result.images);
+  result.accuracy = static_cast<double>(correct) / static_cast<double>(result.images);
+  return result;
+}
+
+Trainer::Trainer(const TrainOptions& options, const std::string& loss,
+                 const data::ImageDataset& train, const data::ImageDataset& test)
+    : options_(options),
+      loss_name_(loss),
+      loss_(losses::make_loss(loss, loss_config(options))),
+      replicas_(losses::uses_groups(loss) ? options.replicas : options.cce_replicas),
+      train_(train),
+      test_(test) {
+  check_options(options);
+  check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,
+        "rows is larger than the training set of", train.size(), "images");
+  model_ = models::make_model(options.model,
+                              {.image_size = train.height(),
+                               .in_channels = train.channels(),
+                               .num_classes = train.classes()},
+                              &note_);
+  nn::init(*model_, static_cast<uint64_t>(options.seed));
+  total_steps_ = options.steps > 0
+                     ? options.steps
+                     : std::max<int64_t>(1, std::llround(options.epochs * steps_per_epoch()));
+}
+
+double Trainer::steps_per_epoch() const {
+  // Whole batches of whole groups: the loader drops the rest of an epoch.
+  const int64_t groups = train_.size() / replicas_;
+  return static_cast<double>(std::max<int64_t>(1, groups * replicas_ / options_.batch));
+}
+
+int64_t Trainer::planned_evaluations() const {
+  const double every = std::max(1.0, options_.eval_every * steps_per_epoch());
+  return static_cast<int64_t>(std::ceil(static_cast<double>(total_steps_) / every - 1e-9));
+}
+
+void Trainer::set_total_steps(int64_t steps) {
+  check(steps >= 1, "[train] needs at least one step, got", steps);
+  total_steps_ = steps;
+}
+
+std::unique_ptr<nn::Optimizer> Trainer::make_optimizer(const nn::Module& model) const {
+  auto groups = nn::parameter_groups(model, options_.weight_decay, options_.decay_norm_bias);
+  if (options_.optimizer == "sgd")
+    return std::make_unique<nn::Sgd>(
+        std::move(groups),
+        nn::SgdOptions{
+            .lr = options_.lr, .momentum = options_.momentum, .nesterov = options_.nesterov});
+  return std::make_unique<nn::Adam>(
+      std::move(groups),
+      nn::AdamOptions{.lr = options_.lr, .decoupled = options_.optimizer == "adamw"});
+}
+
+std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
+  const auto seed = static_cast<uint64_t>(options_.seed);
+  std::shared_ptr<const data::Sampler> sampler =
+      std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
+  return std::make_unique<data::DataLoader>(
+      train_, sampler, data::make_augment(augment_options(options_), train_.statistics()),
+      data::LoaderOptions{.batch = options_.batch,
+                          .drop_last = true,
+                          .workers = options_.workers,
+                          .seed = seed,
+                          .mix = mix_options(options_)});
+}
+
+Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimizer,
+                                        data::DataLoader& loader, int64_t step, double lr) const {
+  auto batch = loader.next();
+  if (!batch) batch = loader.next();  // the next epoch begins
+  check(batch.has_value(), "[train] the loader is empty");
+  const Tensor targets = batch->targets.defined() ? batch->targets : batch->labels;
+  const Tensor groups = Tensor::from(batch->groups, {batch->size()});
+  const int64_t parts = options_.accumulate, size = batch->size() / parts;
+  StepResult result{0, 0};
+  optimizer.zero_grad();
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t begin = part * size, end = begin + size;
+    const Tensor images = rows(batch->images, begin, end);
+    const Tensor logits = model(images);
+    const Tensor loss =
+        loss_(logits, rows(targets, begin, end), rows(groups, begin, end)) / double(parts);
+    const double value = loss.item();
+    if (!std::isfinite(value))
+      fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +
+           "; the first bad tensor is " + first_bad_tensor(model, images, logits) +
+           ". Try a lower --lr, --warmup or --clip-norm");
+    loss.backward();
+    result.loss += value;
+    result.correct += count_correct(logits, rows(batch->labels, begin, end));
+  }
+  if (options_.clip_norm > 0) nn::clip_grad_norm(model.parameters(), options_.clip_norm);
+  optimizer.set_lr(lr);
+  optimizer.step();
+  return result;
+}
+
+int64_t Trainer::calibrate(double minutes) {
+  auto model = models::make_model(options_.model, {.image_size = train_.height(),
+                                                   .in_channels = train_.channels(),
+                                                   .num_classes = train_.classes()});
+  nn::init(*model, static_cast<uint64_t>(options_.seed));
+  const auto optimizer = make_optimizer(*model);
+  const auto loader = make_loader();
+  constexpr int kWarmUp = 3, kTimed = 10;
+  for (int i = 0; i < kWarmUp; ++i) train_step(*model, *optimizer, *loader, i, 0);
+  const double start = now();
+  for (int i = 0; i < kTimed; ++i) train_step(*model, *optimizer, *loader, i, 0);
+  const double step_seconds = (now() - start) / kTimed;
+  const int64_t sample = std::min<int64_t>(test_.size(), 1000);
+  const double eval_start = now();
+  evaluate(*model, test_.subset(sample));
+  const double eval_seconds = (now() - eval_start) * double(test_.size()) / double(sample);
+  // Evaluations come every eval_every epochs, and once at the end.
+  const double per_step =
+      step_seconds + eval_seconds / std::max(1.0, options_.eval_every * steps_per_epoch());
+  set_total_steps(
+      std::max<int64_t>(1, static_cast<int64_t>((minutes * 60 - eval_seconds) / per_step)));
+  return total_steps_;
+}
+
+void Trainer::run(const TrainCallbacks& callbacks) {
+  const double start = now(), per_epoch = steps_per_epoch();
+  const auto eval_every = std::max<int64_t>(1, std::llround(options_.eval_every * per_epoch));
+  nn::ScheduleOptions schedule{.kind = nn::schedule_kind(options_.schedule),
+                               .lr = options_.lr,
+                               .total_steps = total_steps_,
+                               .warmup_steps = std::llround(options_.warmup * per_epoch),
+                               .milestones = options_.milestones};
+  const auto optimizer = make_optimizer(*model_);
+  const auto loader = make_loader();
+  model_->train();
+  double loss_sum = 0, train_seconds = 0;
+  int64_t correct = 0, since = 0, images = 0;
+  for (int64_t step = 0; step < total_steps_; ++step) {
+    const double step_start = now(), lr = nn::learning_rate(schedule, step);
+    const StepResult result = train_step(*model_, *optimizer, *loader, step + 1, lr);
+    train_seconds += now() - step_start;
+    loss_sum += result.loss;
+    correct += result.correct;
+    ++since;
+    images += options_.batch;
+    const double epoch = static_cast<double>(step + 1) / per_epoch;
+    if (callbacks.on_step)
+      callbacks.on_step({.step = step + 1,
+                         .steps = total_steps_,
+                         .epoch = epoch,
+                         .images = options_.batch,
+                         .loss = result.loss,
+                         .accuracy = double(result.correct) / double(options_.batch),
+                         .learning_rate = lr});
+    if ((step + 1) % eval_every != 0 && step + 1 != total_steps_) continue;
+    const EvalResult test = evaluate(*model_, test_, 500, callbacks.on_eval_batch);
+    const double rows_seen = double(since) * double(options_.batch);
+    if (callbacks.on_epoch)
+      callbacks.on_epoch({.epoch = epoch,
+                          .images = double(images),
+                          .seconds = now() - start,
+                          .images_per_second = rows_seen / train_seconds,
+                          .learning_rate = lr,
+                          .train_loss = loss_sum / double(since),
+                          .train_error = 1 - double(correct) / rows_seen,
+                          .test_loss = test.loss,
+                          .test_error = 1 - test.accuracy});
+    loss_sum = train_seconds = 0;
+    correct = since = 0;
+  }
+}
+
+}  // namespace ditto::apps

@@ -1,0 +1,103 @@
+// Trainer: one classification training from options to weights, and evaluation.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "apps/common/run_record.h"
+#include "apps/common/train_options.h"
+#include "data/loader.h"
+#include "nn/layer.h"
+#include "nn/optim/optimizer.h"
+
+namespace ditto::apps {
+
+struct EvalResult {
+  double loss = 0;      // mean cross-entropy
+  double accuracy = 0;  // top-1
+  int64_t images = 0;
+};
+
+// Evaluates on the whole data set, without augmentation and without recording. `on_batch`, where
+// given, is called after each batch with the number of images done in it.
+EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t batch = 500,
+                    const std::function<void(int64_t)>& on_batch = {});
+
+// What the trainer reports while it works.
+struct StepReport {
+  int64_t step = 0, steps = 0;  // of the whole run, from 1
+  double epoch = 0;             // fractional, after this step
+  int64_t images = 0;           // of this step
+  double loss = 0, accuracy = 0, learning_rate = 0;
+};
+struct TrainCallbacks {
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(int64_t images)> on_eval_batch;
+  std::function<void(const EpochMetrics&)> on_epoch;
+};
+
+class Trainer {
+ public:
+  // `loss` is the name of the loss of this run. Throws on options that do not fit the data.
+  Trainer(const TrainOptions& options, const std::string& loss, const data::ImageDataset& train,
+          const data::ImageDataset& test);
+
+  // Steps of the whole run: from `steps`, `minutes` (needs calibrate() first) or `epochs`.
+  int64_t total_steps() const { return total_steps_; }
+  // Measures some steps on a throw-away copy of the model and turns `minutes` into a number of
+  // steps, evaluations included. The training itself then depends on that number alone, never on
+  // the clock.
+  int64_t calibrate(double minutes);
+  void set_total_steps(int64_t steps);
+
+  // Trains and evaluates. Throws Error "[train] ..." that names the step and the first bad tensor
+  // when the loss is not finite.
+  void run(const TrainCallbacks& callbacks);
+
+  nn::Layer& model() { return *model_; }
+  int64_t parameter_count() const { return model_->parameter_count(); }
+  const std::string& model_note() const { return note_; }
+  double steps_per_epoch() const;
+  int64_t planned_evaluations() const;
+
+ private:
+  struct StepResult {
+    double loss;
+    int64_t correct;
+  };
+  std::unique_ptr<nn::Optimizer> make_optimizer(const nn::Module& model) const;
+  std::unique_ptr<data::DataLoader> make_loader() const;
+  StepResult train_step(nn::Layer& model, nn::Optimizer& optimizer, data::DataLoader& loader,
+                        int64_t step, double lr) const;
+
+  TrainOptions options_;
+  std::string loss_name_;
+  losses::ClassificationLoss loss_;
+  int replicas_;
+  data::ImageDataset train_, test_;
+  std::unique_ptr<nn::Layer> model_;
+  std::string note_;
+  int64_t total_steps_ = 0;
+};
+
+// Loads the training and test set that the options ask for.
+struct DataPair {
+  data::ImageDataset train, test;
+};
+DataPair load_data(const DataOptions& options, uint64_t seed);
+
+// Writes the weights in PyTorch's names and order, with what is needed to build the model again as
+// metadata.
+void save_weights(const std::filesystem::path& path, const nn::Module& model,
+                  const std::string& model_name, const data::ImageDataset& dataset);
+// Builds the model that save_weights described and loads it. `dataset_name` receives the name of
+// the data set.
+std::unique_ptr<nn::Layer> load_weights(const std::filesystem::path& path,
+                                        std::string* dataset_name = nullptr);
+
+// Augmented replicas of `count` test images as pictures, under the training's augmentation.
+Tensor replica_pictures(const TrainOptions& options, const data::ImageDataset& dataset,
+                        int64_t count, int replicas);
+
+}  // namespace ditto::apps
