@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace ditto {
@@ -135,7 +136,7 @@ Tensor& Tensor::fill_(double value) {
   source.data = &value;
   source.dtype = Dtype::F64;
   source.strides = Shape::filled(rank(), 0);
-  if (value == 0 && is_contiguous())
+  if (value == 0 && !std::signbit(value) && is_contiguous())
     std::memset(view().data, 0, static_cast<size_t>(numel() * size_of(dtype_)));
   else
     copy_view(source, view());
