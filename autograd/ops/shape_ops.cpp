@@ -24,7 +24,7 @@ Tensor window(const Tensor& x, int dim, int64_t begin, int64_t size, int64_t ste
   const int64_t offset = x.offset() + begin * strides[dim];
   shape[dim] = size;
   strides[dim] *= step;
-  return x.alias(shape, strides, size > 0 ? offset : x.offset());
+  return x.alias(shape, strides, shape.numel() > 0 ? offset : x.offset());
 }
 
 }  // namespace
