@@ -1,0 +1,344 @@
+#include "data/loader.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "data/augment.h"
+#include "tests/support/catch.h"
+
+using namespace ditto;
+using namespace ditto::data;
+using ditto::kernels::MixKind;
+using ditto::testing::contains;
+
+namespace {
+
+// n random 8 x 8 images with 3 channels in 5 classes.
+ImageDataset random_dataset(int64_t n) {
+  Tensor images = Tensor::empty({n, 8, 8, 3}, Dtype::U8);
+  Tensor labels = Tensor::empty({n}, Dtype::I64);
+  Rng rng(99);
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.data<uint8_t>()[i] = static_cast<uint8_t>(rng.below(256));
+  for (int64_t i = 0; i < n; ++i) labels.data<int64_t>()[i] = static_cast<int64_t>(rng.below(5));
+  return {"random",
+          images,
+          labels,
+          {"a", "b", "c", "d", "e"},
+          {{0.5f, 0.4f, 0.3f}, {0.2f, 0.2f, 0.2f}}};
+}
+
+std::shared_ptr<const Augment> full_augment(const ImageDataset& data) {
+  return make_augment(
+      {.crop_padding = 2, .flip = true, .affine = {.degrees = 15, .translate = 0.1}, .cutout = 3},
+      data.statistics());
+}
+
+std::shared_ptr<const Augment> plain_augment(const ImageDataset& data) {
+  return make_augment({}, data.statistics());
+}
+
+// Everything in a batch that could depend on who made it.
+std::vector<double> content(const Batch& batch) {
+  std::vector<double> out = batch.images.to_vector<double>();
+  const auto append = [&](const auto& values) {
+    out.insert(out.end(), values.begin(), values.end());
+  };
+  append(batch.labels.to_vector<double>());
+  if (batch.targets.defined()) append(batch.targets.to_vector<double>());
+  append(batch.samples);
+  append(batch.groups);
+  append(batch.replicas);
+  for (const Frame& frame : batch.frames) {
+    append(std::vector<double>{frame.map.a, frame.map.b, frame.map.c, frame.map.f});
+    append(std::vector<double>{frame.visible.x0, frame.visible.y1});
+  }
+  out.push_back(static_cast<double>(batch.epoch));
+  out.push_back(static_cast<double>(batch.index));
+  return out;
+}
+
+std::vector<std::vector<double>> epochs(DataLoader& loader, int count) {
+  std::vector<std::vector<double>> out;
+  for (int e = 0; e < count; ++e)
+    while (const auto batch = loader.next()) out.push_back(content(*batch));
+  return out;
+}
+
+// Throws for one sample as long as `broken` is set; otherwise changes nothing.
+class Breaking : public Augment {
+ public:
+  explicit Breaking(const std::atomic<bool>& broken) : broken_(broken) {}
+  Transform draw(Rng& rng, const ImageInfo& info) const override {
+    check(!broken_ || rng.uniform() > 0.1, "[breaking] as told");
+    return Transform(info);
+  }
+
+ private:
+  const std::atomic<bool>& broken_;
+};
+
+class Slow : public Augment {
+ public:
+  Transform draw(Rng&, const ImageInfo& info) const override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return Transform(info);
+  }
+};
+
+// A canvas of another size for every other image.
+class Uneven : public Augment {
+ public:
+  Transform draw(Rng& rng, const ImageInfo& info) const override {
+    return Transform::geometric(info, Affine{}, rng.chance(0.5) ? 8 : 9, 8);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("loader: the same batches for any number of workers, bit for bit") {
+  const ImageDataset data = random_dataset(101);
+  const auto sampler = std::make_shared<GroupedSampler>(101, 3, 5);
+  std::vector<std::vector<double>> expected;
+  for (int workers : {0, 1, 2, 5}) {
+    DataLoader loader(data, sampler, full_augment(data),
+                      {.batch = 16,
+                       .workers = workers,
+                       .prefetch = workers == 5 ? 1 : 0,
+                       .seed = 7,
+                       .mix = {.cutmix_alpha = 1, .mixup_alpha = 1, .probability = 0.7}});
+    const auto batches = epochs(loader, 3);
+    CHECK(batches.size() == 3 * 7);  // 33 groups = 99 rows: 6 batches of 16 and one of 3
+    if (workers == 0) expected = batches;
+    CHECK(batches == expected);
+  }
+  DataLoader other(data, sampler, full_augment(data), {.batch = 16, .workers = 0, .seed = 8});
+  CHECK(content(*other.next()) != expected.front());
+}
+
+TEST_CASE("loader: batches hold what the sampler ordered") {
+  const ImageDataset data = random_dataset(10);
+  DataLoader loader(data, std::make_shared<SequentialSampler>(10), plain_augment(data),
+                    {.batch = 4, .workers = 2});
+  CHECK(loader.batches() == 3);
+  std::vector<int64_t> seen;
+  for (int64_t index = 0; index < 3; ++index) {
+    const auto batch = loader.next();
+    REQUIRE(batch);
+    CHECK(batch->index == index);
+    CHECK(batch->epoch == 0);
+    CHECK(batch->size() == (index == 2 ? 2 : 4));  // the last, partial one is kept
+    CHECK(batch->images.shape() == Shape{batch->size(), 8, 8, 3});
+    CHECK_FALSE(batch->targets.defined());
+    CHECK(batch->mix.empty());
+    int64_t wrong = 0;
+    for (int64_t r = 0; r < batch->size(); ++r) {
+      const int64_t sample = batch->samples[static_cast<size_t>(r)];
+      seen.push_back(sample);
+      CHECK(batch->labels.data<int64_t>()[r] == data.label(sample));
+      const auto& statistics = data.statistics();
+      for (size_t i = 0; i < 192; ++i) {
+        const double expected =
+            (data.get(sample).pixels[i] / 255.0 - statistics.mean[i % 3]) / statistics.std[i % 3];
+        wrong += std::fabs(batch->images.data<float>()[r * 192 + static_cast<int64_t>(i)] -
+                           expected) > 1e-5;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+  CHECK(seen == std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK_FALSE(loader.next());
+  CHECK(loader.position() == LoaderPosition{1, 0});
+  CHECK(loader.next()->epoch == 1);
+
+  DataLoader dropping(data, std::make_shared<SequentialSampler>(10), plain_augment(data),
+                      {.batch = 4, .drop_last = true});
+  CHECK(dropping.batches() == 2);
+  CHECK(dropping.next());
+  CHECK(dropping.next());
+  CHECK_FALSE(dropping.next());
+}
+
+TEST_CASE("loader: replicas of an image differ, epochs differ") {
+  const ImageDataset data = random_dataset(12);
+  DataLoader loader(data, std::make_shared<GroupedSampler>(12, 4, 1, true), full_augment(data),
+                    {.batch = 8, .seed = 3});
+  const auto batch = loader.next();
+  REQUIRE(batch);
+  CHECK(batch->groups[0] == batch->groups[3]);
+  CHECK(batch->groups[0] != batch->groups[4]);
+  CHECK(batch->replicas == std::vector<int32_t>{0, 1, 2, 3, 0, 1, 2, 3});
+  const auto images = batch->images.to_vector<float>();
+  CHECK(std::vector<float>(images.begin(), images.begin() + 192) !=
+        std::vector<float>(images.begin() + 192, images.begin() + 384));
+  // The same image in another epoch is augmented anew.
+  loader.seek({1, 0});
+  while (const auto later = loader.next())
+    for (size_t r = 0; r < later->samples.size(); ++r)
+      if (later->samples[r] == batch->samples[0] && later->replicas[r] == 0)
+        CHECK((later->frames[r].map.c != batch->frames[0].map.c ||
+               later->frames[r].map.f != batch->frames[0].map.f));
+}
+
+TEST_CASE("loader: mixed batches carry soft labels and every pixel's origin") {
+  const ImageDataset data = random_dataset(60);
+  const auto sampler = std::make_shared<RandomSampler>(60, 2);
+  const LoaderOptions options{.batch = 20, .seed = 4};
+  LoaderOptions mixing = options;
+  mixing.mix = {.cutmix_alpha = 1, .mixup_alpha = 1};
+  DataLoader plain(data, sampler, full_augment(data), options);
+  DataLoader mixed(data, sampler, full_augment(data), mixing);
+  for (int i = 0; i < 3; ++i) {
+    const auto before = plain.next(), after = mixed.next();
+    REQUIRE((before && after));
+    REQUIRE(after->mix.size() == 20);
+    const float* in = before->images.data<float>();
+    const float* out = after->images.data<float>();
+    int64_t wrong = 0;
+    for (int64_t r = 0; r < 20; ++r) {
+      const kernels::MixRow& row = after->mix[static_cast<size_t>(r)];
+      CHECK(row.kind != MixKind::None);
+      std::vector<float> target(5);
+      target[static_cast<size_t>(before->labels.data<int64_t>()[r])] += row.keep;
+      target[static_cast<size_t>(before->labels.data<int64_t>()[row.partner])] += 1 - row.keep;
+      float sum = 0;
+      for (int64_t k = 0; k < 5; ++k) {
+        CHECK(after->targets.data<float>()[r * 5 + k] == target[static_cast<size_t>(k)]);
+        sum += after->targets.data<float>()[r * 5 + k];
+      }
+      CHECK(sum == Approx(1).margin(1e-6));
+      int64_t foreign = 0;
+      for (int64_t y = 0; y < 8; ++y)
+        for (int64_t x = 0; x < 8; ++x) {
+          const bool inside =
+              x >= row.box.x0 && x < row.box.x1 && y >= row.box.y0 && y < row.box.y1;
+          foreign += inside;
+          for (int64_t c = 0; c < 3; ++c) {
+            const int64_t at = (y * 8 + x) * 3 + c;
+            const float own = in[r * 192 + at], other = in[row.partner * 192 + at];
+            const float expected = row.kind == MixKind::CutMix
+                                       ? (inside ? other : own)
+                                       : row.keep * own + (1 - row.keep) * other;
+            wrong += std::fabs(out[r * 192 + at] - expected) > 1e-6f;
+          }
+        }
+      if (row.kind == MixKind::CutMix) CHECK(row.keep == 1 - static_cast<float>(foreign) / 64);
+    }
+    CHECK(wrong == 0);
+    CHECK(after->labels.to_vector<int>() == before->labels.to_vector<int>());
+  }
+}
+
+TEST_CASE("loader: positions can be read and set") {
+  const ImageDataset data = random_dataset(50);
+  for (int workers : {0, 3}) {
+    DataLoader loader(data, std::make_shared<RandomSampler>(50, 1), full_augment(data),
+                      {.batch = 8, .workers = workers});
+    std::vector<std::vector<double>> all = epochs(loader, 2);
+    REQUIRE(all.size() == 14);
+    loader.seek({1, 3});
+    CHECK(loader.position() == LoaderPosition{1, 3});
+    CHECK(content(*loader.next()) == all[7 + 3]);
+    CHECK(loader.position() == LoaderPosition{1, 4});
+    loader.seek({0, 6});
+    CHECK(content(*loader.next()) == all[6]);
+    CHECK_FALSE(loader.next());
+    CHECK(content(*loader.next()) == all[7]);
+    loader.seek({0, 7});
+    CHECK_FALSE(loader.next());
+    REQUIRE_THROWS_WITH(loader.seek({0, 8}), contains("batch 8 of 7"));
+    REQUIRE_THROWS_WITH(loader.seek({-1, 0}), contains("epoch -1"));
+    CHECK(loader.position() == LoaderPosition{1, 0});  // a refused seek moves nothing
+    CHECK(content(*loader.next()) == all[7]);
+  }
+}
+
+TEST_CASE("loader: an exception in a worker reaches the consumer, and the loader lives on") {
+  const ImageDataset data = random_dataset(64);
+  std::atomic<bool> broken = false;
+  std::vector<std::vector<double>> expected;
+  {
+    DataLoader loader(data, std::make_shared<RandomSampler>(64, 1),
+                      std::make_shared<Breaking>(broken), {.batch = 4, .workers = 0});
+    expected = epochs(loader, 1);
+  }
+  for (int workers : {0, 1, 4}) {
+    broken = true;
+    DataLoader loader(data, std::make_shared<RandomSampler>(64, 1),
+                      std::make_shared<Breaking>(broken), {.batch = 4, .workers = workers});
+    std::vector<std::vector<double>> batches;
+    int errors = 0;
+    while (batches.size() < expected.size()) {
+      try {
+        batches.push_back(content(*loader.next()));
+      } catch (const Error& error) {
+        ++errors;
+        CHECK_THAT(std::string(error.what()), contains("[breaking] as told"));
+        CHECK(loader.position().batch == static_cast<int64_t>(batches.size()));
+        if (errors == 2) broken = false;  // the first retry fails again
+      }
+    }
+    CHECK(errors == 2);
+    CHECK(batches == expected);
+  }
+}
+
+TEST_CASE("loader: stopping early joins the workers, whatever they are doing") {
+  const ImageDataset data = random_dataset(64);
+  for (int taken : {0, 1, 3}) {
+    DataLoader loader(data, std::make_shared<RandomSampler>(64, 1), std::make_shared<Slow>(),
+                      {.batch = 4, .workers = 4});
+    for (int i = 0; i < taken; ++i) CHECK(loader.next());
+    loader.seek({2, 1});
+    if (taken > 1) CHECK(loader.next()->epoch == 2);
+  }
+  // Destruction does not wait for the rest of the epoch: 2,000 images at 1 ms.
+  const auto start = std::chrono::steady_clock::now();
+  {
+    DataLoader loader(random_dataset(2000), std::make_shared<RandomSampler>(2000, 1),
+                      std::make_shared<Slow>(), {.batch = 10, .workers = 1});
+    CHECK(loader.next());
+  }
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(1500));
+}
+
+TEST_CASE("loader: a bounded number of batches is made ahead, in reused memory") {
+  const ImageDataset data = random_dataset(4000);
+  DataLoader loader(data, std::make_shared<RandomSampler>(4000, 1), full_augment(data),
+                    {.batch = 10, .workers = 2, .prefetch = 3});
+  for (int i = 0; i < 50; ++i) CHECK(loader.next());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // workers fill the queue
+  const MemoryStats before = memory_stats();
+  for (int i = 0; i < 300; ++i) CHECK(loader.next());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const MemoryStats after = memory_stats();
+  // 8 x 8 x 3 floats x 10 rows is 7,680 bytes; at most 3 waiting and 2 being made.
+  CHECK(after.current - before.current <= 5 * 10000);
+#ifndef __SANITIZE_ADDRESS__  // there, nothing is reused on purpose
+  CHECK(after.system_allocations - before.system_allocations <= 10);
+#endif
+}
+
+TEST_CASE("loader: errors") {
+  const ImageDataset data = random_dataset(10);
+  const auto sampler = std::make_shared<RandomSampler>(10, 1);
+  const auto augment = plain_augment(data);
+  const auto make = [&](const LoaderOptions& options) {
+    DataLoader loader(data, sampler, augment, options);
+    return loader.next();
+  };
+  REQUIRE_THROWS_WITH(make({.batch = 0}), contains("batch must be at least 1"));
+  REQUIRE_THROWS_WITH(make({.workers = -1}), contains("workers"));
+  REQUIRE_THROWS_WITH(make({.prefetch = -1}), contains("prefetch"));
+  REQUIRE_THROWS_WITH(make({.mix = {.cutmix_alpha = -1}}), contains("[mix]"));
+  REQUIRE_THROWS_WITH(make({.batch = 11, .drop_last = true}),
+                      contains("10 rows, which is not one batch of 11"));
+  REQUIRE_THROWS_WITH(DataLoader(data, nullptr, augment, {}), contains("[loader] needs"));
+  REQUIRE_THROWS_WITH(DataLoader(data, std::make_shared<RandomSampler>(9, 1), augment, {}),
+                      contains("for 9 images, the data set has 10"));
+  for (int workers : {0, 2}) {
+    DataLoader uneven(data, sampler, std::make_shared<Uneven>(), {.workers = workers});
+    REQUIRE_THROWS_WITH(uneven.next(), contains("different sizes in one batch"));
+  }
+}
