@@ -160,10 +160,10 @@ void compare_with_f64(const Case& c, int threads) {
   CHECK((fast.guards_intact() && truth.guards_intact() && plain.guards_intact()));
   const int64_t taps = c.kh * c.kw, pixels = c.y()[0] * c.y()[1] * c.y()[2];
   for (const auto* result : {&fast, &plain}) {
-    CHECK(error_units(result->y, truth.y, taps * c.c / c.p.groups) <= 4);
-    CHECK(error_units(result->dx, truth.dx, taps * c.o / c.p.groups) <= 4);
-    CHECK(error_units(result->dw, truth.dw, pixels) <= 4);
-    if (c.bias) CHECK(error_units(result->dbias, truth.dbias, pixels) <= 4);
+    CHECK(error_units(result->y, truth.y, taps * c.c / c.p.groups) <= 2);
+    CHECK(error_units(result->dx, truth.dx, taps * c.o / c.p.groups) <= 2);
+    CHECK(error_units(result->dw, truth.dw, pixels) <= 2);
+    if (c.bias) CHECK(error_units(result->dbias, truth.dbias, pixels) <= 2);
   }
 }
 
