@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "apps/common/svg.h"
@@ -59,9 +60,14 @@ bool usable(const Chart& chart, double x, double y) {
 // Widens an empty range, which would divide by zero.
 void open_up(Extent& extent) {
   if (extent.low < extent.high) return;
-  const double margin = extent.low == 0 ? 1 : 0.1 * std::abs(extent.low);
-  extent.low -= margin;
-  extent.high += margin;
+  // A single value is best seen from zero; only zero itself needs some room.
+  if (extent.low > 0) {
+    extent.low = 0;
+  } else if (extent.low < 0) {
+    extent.high = 0;
+  } else {
+    extent.high = 1;
+  }
 }
 
 Axis x_axis(const Chart& chart, Extent extent) {
@@ -126,10 +132,11 @@ void draw_series(SvgWriter& svg, const Chart& chart, const Series& series, const
       fmt::format("stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"{}", colour,
                   series.dashed ? "1.5" : "2", series.dashed ? " stroke-dasharray=\"5 4\"" : "");
   const std::string fill = fmt::format("fill=\"{}\"", colour);
+  const std::string hollow = fmt::format("fill=\"#fff\" stroke=\"{}\"", colour);
   std::vector<Point> segment;
   const auto flush = [&] {
     if (segment.size() > 1) svg.polyline(segment, stroke);
-    if (segment.size() == 1) svg.circle(segment[0], 3, fill);
+    if (segment.size() == 1) svg.circle(segment[0], 3, series.dashed ? hollow : fill);
     segment.clear();
   };
   for (size_t i = 0; i < series.x.size(); ++i) {
@@ -139,7 +146,7 @@ void draw_series(SvgWriter& svg, const Chart& chart, const Series& series, const
       flush();
   }
   flush();
-  if (series.dashed || series.x.size() > kMostMarkers) return;
+  if (series.dashed || !series.markers || series.x.size() > kMostMarkers) return;
   for (size_t i = 0; i < series.x.size(); ++i) {
     if (!usable(chart, series.x[i], series.y[i])) continue;
     const double value = series.y[i];
@@ -194,9 +201,15 @@ double legend(SvgWriter* svg, const std::vector<LegendEntry>& entries) {
 }  // namespace
 
 std::string palette_colour(int index) {
-  static constexpr std::array<const char*, 8> kColours = {
-      "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6e4b9e", "#57606a"};
-  return kColours[static_cast<size_t>(index < 0 ? 0 : index) % kColours.size()];
+  static constexpr std::array<uint32_t, 8> kColours = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
+                                                       0xe69f00, 0x56b4e9, 0x6e4b9e, 0x57606a};
+  const size_t position = static_cast<size_t>(std::max(index, 0)) % (2 * kColours.size());
+  const uint32_t colour = kColours[position % kColours.size()];
+  const auto channel = [&](int shift) {
+    const uint32_t value = colour >> shift & 0xff;
+    return position < kColours.size() ? value : value * 55 / 100;
+  };
+  return fmt::format("#{:02x}{:02x}{:02x}", channel(16), channel(8), channel(0));
 }
 
 std::vector<double> nice_ticks(double low, double high, int most) {

@@ -13,8 +13,9 @@ enum class NumberStyle { Plain, Percent, Count };
 struct Series {
   std::string name;          // series of the same name and colour share a legend entry
   std::vector<double> x, y;  // of equal length; a non-finite value is a gap
-  int colour = 0;            // index into the palette of eight; later ones repeat
+  int colour = 0;            // index into the palette; repeats after sixteen
   bool dashed = false;
+  bool markers = true;  // a dot on every point of a solid line, unless there are very many
 };
 
 struct Chart {
@@ -31,7 +32,8 @@ struct Chart {
 std::string render_svg(const Chart& chart);
 
 // The palette's colour as "#rrggbb": Okabe and Ito's eight, which colour-blind readers tell apart
-// (jfly.uni-koeln.de/color, 2008), with yellow, too pale on white, replaced by black's grey.
+// (jfly.uni-koeln.de/color, 2008), with violet for yellow, too pale on white, and grey for black;
+// then the same eight darkened.
 std::string palette_colour(int index);
 
 // At most `most` multiples of 1, 2 or 5 x 10^k that cover [low, high] from the inside. Needs

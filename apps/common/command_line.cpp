@@ -48,8 +48,14 @@ class HelpFormatter : public CLI::Formatter {
                                 : "\n" + std::string(kHelpColumn, ' ');
     return names + gap + wrap(option->get_description()) + "\n";
   }
+  std::string make_group(std::string heading, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::string text = heading + ":\n";
+    for (const CLI::Option* option : options) text += make_option(option, is_positional);
+    return text;
+  }
   std::string make_usage(const CLI::App* app, std::string) const override {
-    return fmt::format("Usage: {} [--option value]...\n", app->get_name());
+    return fmt::format("Usage: {} [--option value]...\n\n", app->get_name());
   }
 };
 

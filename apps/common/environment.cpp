@@ -75,7 +75,7 @@ Json machine() {
   json["cpus"] = static_cast<int64_t>(std::thread::hardware_concurrency());
   json["cpus_usable"] = usable_cpus();
   json["threads"] = num_threads();
-  if (pages > 0 && page > 0) json["memory_bytes"] = pages * page;
+  if (pages > 0 && page > 0) json["memory"] = bytes_text(pages * page);
   json["system"] = or_unknown(value_in_file("/etc/os-release", "PRETTY_NAME", '='));
   if (known) json["kernel"] = fmt::format("{} {}", system.sysname, system.release);
   return json;
@@ -133,7 +133,7 @@ Json describe_environment(const std::vector<std::string>& arguments) {
   json["compiler"] = compiler_text();
   json["build_type"] = kBuildInfo.build_type;
   json["flags"] = kBuildInfo.flags;
-  json["sanitizers"] = kBuildInfo.sanitizers;
+  if (*kBuildInfo.sanitizers) json["sanitizers"] = kBuildInfo.sanitizers;
   json["machine"] = machine();
   json["libraries"] = libraries();
   return json;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "apps/common/chart.h"
 #include "apps/common/files.h"
@@ -13,7 +14,7 @@
 namespace ditto::apps {
 namespace {
 
-constexpr size_t kMostStepPoints = 400;
+constexpr size_t kMostStepPoints = 200;
 
 // Colours are all set, background included, so that dark-mode browsers show the same page. The
 // policy forbids every request: what is not in the file cannot be loaded by accident.
@@ -44,9 +45,11 @@ th, td {{ padding: 5px 14px 5px 0; text-align: left; border-bottom: 1px solid #e
   vertical-align: top; }}
 tr:last-child > * {{ border-bottom: 0; }}
 thead th {{ color: #57606a; font-weight: 600; font-size: 13px; white-space: nowrap; }}
+.number + :not(.number) {{ padding-left: 14px; }}
 .number {{ text-align: right; white-space: nowrap; padding-left: 14px; }}
 .best {{ font-weight: 700; color: #0a6640; }}
 .summary {{ width: 100%; }}
+.summary td:first-child {{ white-space: nowrap; }}
 .settings {{ font-size: 13px; width: 100%; }}
 .settings th {{ font-weight: 400; color: #57606a; white-space: nowrap; }}
 .settings td {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 12.5px;
@@ -138,8 +141,9 @@ std::string settings_html(const std::vector<RunRecord>& runs) {
 std::string environment_html(const Json& environment) {
   std::string html = "<table class=\"settings\">\n";
   for (const auto& [name, text] : flatten(environment))
-    html += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape_markup(name),
-                        escape_markup(text));
+    if (!text.empty())
+      html += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape_markup(name),
+                          escape_markup(text));
   return html + "</table>\n";
 }
 
@@ -223,6 +227,8 @@ Series curve(const std::vector<Metrics>& records, double Metrics::*field, const 
     series.x.push_back(axis.by_images ? record.images : record.epoch);
     series.y.push_back(record.*field);
   }
+  // Dots on epochs, of which there are few; single steps are no events.
+  series.markers = std::is_same_v<Metrics, EpochMetrics>;
   return series;
 }
 
@@ -245,12 +251,30 @@ void add_if_any(Chart& chart, Series series) {
   if (has_data(series)) chart.series.push_back(std::move(series));
 }
 
+// Runs that are compared often share their schedule: one line named after all of them, instead of
+// lines of which only the last can be seen.
+void merge_equal(std::vector<Series>& all) {
+  std::vector<Series> merged;
+  for (Series& series : all) {
+    const auto twin = std::find_if(merged.begin(), merged.end(), [&](const Series& other) {
+      return other.x == series.x && other.y == series.y;
+    });
+    if (twin == merged.end())
+      merged.push_back(std::move(series));
+    else
+      twin->name += ", " + series.name;
+  }
+  if (merged.size() == 1 && all.size() > 2) merged[0].name = "all runs";
+  all = std::move(merged);
+}
+
 }  // namespace
 
 std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
   const Horizontal axis = choose_horizontal(runs);
   Chart error = base_chart("Error", "top-1 error", axis);
   error.y_style = NumberStyle::Percent;
+  error.y_min = 0;
   error.solid_label = "test";
   error.dashed_label = "train";
   Chart loss = base_chart("Training loss", "loss", axis);
@@ -275,6 +299,7 @@ std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
                   : curve(run.epochs, &EpochMetrics::learning_rate, axis, r, run.name, false));
     most_epochs = std::max(most_epochs, run.epochs.size());
   }
+  merge_equal(rate.series);
   for (const Series& series : error.series) last_x = std::max(last_x, series.x.back());
 
   std::vector<Figure> figures;
@@ -289,6 +314,7 @@ std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
     Chart late = error;
     late.title = "Test error, second half of the training";
     late.x_min = last_x / 2;
+    late.y_min.reset();
     late.dashed_label.clear();
     late.solid_label.clear();
     late.series.erase(std::remove_if(late.series.begin(), late.series.end(),

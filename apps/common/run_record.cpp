@@ -177,7 +177,7 @@ Table summary_table(const std::vector<RunRecord>& runs) {
         percent_text(1 - last.test_error),
         best < 0 ? "--" : fmt::format("{} ({:.4g})", percent_text(1 - top.test_error), top.epoch),
         percent_text(last.test_error),
-        std::isfinite(last.train_loss) ? fmt::format("{:.4f}", last.train_loss) : "--",
+        std::isfinite(last.train_loss) ? number_text(last.train_loss) : "--",
         count_text(last.images),
         duration_text(last.seconds),
         count_text(speed)};

@@ -109,6 +109,7 @@ TEST_CASE("degenerate data still gives a picture", "[apps]") {
   }
   draw({0, 1}, {0, 0});
   draw({-5, 5}, {-3, -2});
+  draw({-5}, {-3});
   CHECK_THROWS_AS(draw({1, 2}, {1}), ditto::Error);
 }
 

@@ -134,8 +134,8 @@ TEST_CASE("the summary compares runs and marks the best", "[apps]") {
   CHECK(best_epoch(c) == -1);
   const Table table = summary_table({a, b, c});
   REQUIRE(table.rows.size() == 3);
-  CHECK(table.rows[0] == std::vector<std::string>{"cce", "70.00 %", "80.00 % (1)", "30.00 %",
-                                                  "0.5000", "2,000", "25 s", "133", "completed"});
+  CHECK(table.rows[0] == std::vector<std::string>{"cce", "70.00 %", "80.00 % (1)", "30.00 %", "0.5",
+                                                  "2,000", "25 s", "133", "completed"});
   CHECK(table.rows[2] == std::vector<std::string>{"none", "--", "--", "--", "--", "--", "--", "--",
                                                   "stopped at step 3"});
   CHECK(table.is_best(1, 1));

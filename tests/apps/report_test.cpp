@@ -169,6 +169,15 @@ TEST_CASE("epochs of different lengths are compared by images seen", "[apps]") {
              contains(">images seen</text>") && contains(">100k</text>"));
 }
 
+TEST_CASE("runs with the same schedule share its line", "[apps]") {
+  std::vector<RunRecord> runs = {synthetic_run("a", 0.1, 4, 1), synthetic_run("b", 0.2, 4, 2)};
+  REQUIRE(curve_figures(runs).back().name == "learning_rate");
+  CHECK(count(curve_figures(runs).back().svg, "<polyline") == 1);
+  CHECK_THAT(curve_figures(runs).back().svg, contains(">a, b</text>"));
+  for (StepMetrics& step : runs[1].steps) step.learning_rate *= 2;
+  CHECK(count(curve_figures(runs).back().svg, "<polyline") == 2);
+}
+
 TEST_CASE("figures of other kinds and grey images find their place", "[apps]") {
   const TempDir dir;
   Report report = synthetic_report();
