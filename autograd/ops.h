@@ -11,6 +11,7 @@
 #include "autograd/ops/group_kl.h"
 #include "autograd/ops/index_select.h"
 #include "autograd/ops/matmul.h"
+#include "autograd/ops/pool2d.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
 #include "autograd/ops/softmax.h"

@@ -1,6 +1,6 @@
 #include "models/resnet_cifar.h"
 
-#include "autograd/ops/reduce.h"
+#include "autograd/ops/pool2d.h"
 #include "autograd/ops/shape_ops.h"
 #include "nn/sequential.h"
 
@@ -48,7 +48,7 @@ ResNetCifar::ResNetCifar(const ResNetCifarOptions& options)
 Tensor ResNetCifar::features(const Tensor& x) {
   Tensor y = bn1_.relu(conv1_(x));
   for (BasicBlock* block : blocks_) y = block->forward(y);
-  return mean(reshape(y, {y.dim(0), y.dim(1) * y.dim(2), y.dim(3)}), 1);  // global average pooling
+  return global_avg_pool2d(y);
 }
 
 Tensor ResNetCifar::forward(const Tensor& x) { return (*fc_)(features(x)); }

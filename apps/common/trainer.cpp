@@ -88,7 +88,9 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
       replicas_(losses::uses_groups(loss) ? options.replicas : options.cce_replicas),
       train_(train),
       test_(test) {
-  check_options(options);
+  options_.loss = loss;
+  options_.compare.clear();
+  check_options(options_);
   check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,
         "rows is larger than the training set of", train.size(), "images");
   model_ = models::make_model(options.model,

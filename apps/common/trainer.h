@@ -32,9 +32,9 @@ struct StepReport {
   double loss = 0, accuracy = 0, learning_rate = 0;
 };
 struct TrainCallbacks {
-  std::function<void(const StepReport&)> on_step;
-  std::function<void(int64_t images)> on_eval_batch;
-  std::function<void(const EpochMetrics&)> on_epoch;
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(int64_t images)> on_eval_batch = {};
+  std::function<void(const EpochMetrics&)> on_epoch = {};
 };
 
 class Trainer {

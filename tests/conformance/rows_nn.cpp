@@ -56,6 +56,23 @@ std::vector<Row> nn_rows() {
   rows.push_back(norm("training relu residual", true, true, true));
   rows.push_back(norm("eval", false, false, false));
   rows.push_back(norm("eval relu residual", false, true, true));
+  // Random values of one window are never within the step of a finite difference.
+  rows.push_back(
+      {.name = "max_pool2d", .inputs = {Input{{2, 5, 4, 3}}}, .f = [](const Tensors& in) {
+         return max_pool2d(in[0], {.kernel = 3, .stride = 2, .padding = 1});
+       }});
+  for (bool count : {true, false})
+    rows.push_back({.name = count ? "avg_pool2d padded" : "avg_pool2d",
+                    .inputs = {Input{{2, 5, 4, 3}}},
+                    .f = [=](const Tensors& in) {
+                      return avg_pool2d(
+                          in[0],
+                          {.kernel = 3, .stride = 2, .padding = 1, .count_include_pad = count});
+                    }});
+  rows.push_back({.name = "global_avg_pool2d",
+                  .inputs = {Input{{2, 3, 4, 5}}},
+                  .f = [](const Tensors& in) { return global_avg_pool2d(in[0]); },
+                  .empty_dim = 0});
   rows.push_back({.name = "dropout", .inputs = {Input{{6, 5}}}, .f = [](const Tensors& in) {
                     return dropout(in[0], 0.4, {.seed = 3, .purpose = Purpose::Dropout});
                   }});
