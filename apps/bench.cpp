@@ -1,0 +1,151 @@
+// bench: images per second of the ResNet-20 training step and of the augmentation, for side-by-side
+// runs with peers (tests/reference/bench_peer.py). Prints one JSON object per line on standard
+// output.
+//
+//   bench --what resnet20 --batch 128 --threads 2 --repeats 10
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "apps/common/command_line.h"
+#include "apps/common/environment.h"
+#include "autograd/ops.h"
+#include "core/rng.h"
+#include "data/augment.h"
+#include "data/loader.h"
+#include "losses/losses.h"
+#include "models/models.h"
+#include "nn/init.h"
+#include "nn/optim/sgd.h"
+
+namespace ditto::apps {
+namespace {
+
+struct BenchOptions {
+  std::string what = "resnet20";
+  std::string loss = "cce";
+  int64_t batch = 128;
+  int threads = 0;
+  int repeats = 10;
+  int warmup = 3;
+};
+
+struct Usage {
+  double wall, cpu;
+  int64_t preempted;
+};
+
+Usage usage_now() {
+  rusage u{};
+  getrusage(RUSAGE_SELF, &u);
+  const auto seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
+  const auto wall = std::chrono::steady_clock::now().time_since_epoch();
+  return {std::chrono::duration<double>(wall).count(), seconds(u.ru_utime) + seconds(u.ru_stime),
+          u.ru_nivcsw};
+}
+
+// Runs `work` (which handles `images` images) and prints every repetition's wall and CPU seconds,
+// and how often the system took the processor away meanwhile.
+template <class F>
+void measure(const BenchOptions& o, const std::string& name, int64_t images, F&& work) {
+  for (int i = 0; i < o.warmup; ++i) work();
+  std::vector<double> wall;
+  Json samples = Json::array();
+  for (int i = 0; i < o.repeats; ++i) {
+    const Usage before = usage_now();
+    work();
+    const Usage after = usage_now();
+    wall.push_back(after.wall - before.wall);
+    samples.push_back({{"wall", after.wall - before.wall},
+                       {"cpu", after.cpu - before.cpu},
+                       {"preempted", after.preempted - before.preempted}});
+  }
+  std::sort(wall.begin(), wall.end());
+  const Json line = {{"bench", name},
+                     {"program", "ditto"},
+                     {"images", images},
+                     {"threads", num_threads()},
+                     {"best_images_per_second", double(images) / wall.front()},
+                     {"median_images_per_second", double(images) / wall[wall.size() / 2]},
+                     {"resident_bytes", resident_bytes()},
+                     {"samples", samples}};
+  fmt::print("{}\n", line.dump());
+  std::fflush(stdout);
+}
+
+// One training step as train_cifar does it, on random pixels that stay in memory.
+void bench_training(const BenchOptions& o) {
+  const auto model = models::make_model(o.what, {});
+  nn::init(*model, 1);
+  nn::Sgd optimizer(nn::parameter_groups(*model, 1e-4), {.lr = 0.1});
+  const auto loss = losses::make_loss(o.loss, {});
+  Tensor images = Tensor::empty({o.batch, 32, 32, 3}),
+         labels = Tensor::empty({o.batch}, Dtype::I64),
+         groups = Tensor::empty({o.batch}, Dtype::I64);
+  Rng rng(1);
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.data<float>()[i] = static_cast<float>(rng.normal());
+  for (int64_t i = 0; i < o.batch; ++i) {
+    labels.data<int64_t>()[i] = i / 2 % 10;
+    groups.data<int64_t>()[i] = i / 2;
+  }
+  measure(o, o.what + "-train-" + o.loss, o.batch, [&] {
+    optimizer.zero_grad();
+    loss((*model)(images), labels, groups).backward();
+    optimizer.step();
+  });
+}
+
+// Crop, flip, cutout and normalisation of 32 x 32 x 3 images: the loader's own work, without worker
+// threads.
+void bench_augmentation(const BenchOptions& o) {
+  constexpr int64_t kImages = 10000;
+  Tensor images = Tensor::empty({kImages, 32, 32, 3}, Dtype::U8),
+         labels = Tensor::zeros({kImages}, Dtype::I64);
+  Rng rng(1);
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.data<uint8_t>()[i] = static_cast<uint8_t>(rng.below(256));
+  const data::ImageDataset dataset("random", images, labels, {"any"},
+                                   {{0.4914f, 0.4822f, 0.4465f}, {0.247f, 0.2435f, 0.2616f}});
+  for (int cutout : {0, 8}) {
+    data::DataLoader loader(
+        dataset, std::make_shared<data::RandomSampler>(kImages, 1),
+        data::make_augment({.crop_padding = 4, .flip = true, .affine = {}, .cutout = cutout},
+                           dataset.statistics()),
+        {.batch = o.batch, .workers = 0});
+    measure(o, cutout ? "augment-crop-flip-cutout-normalise" : "augment-crop-flip-normalise",
+            kImages, [&] {
+              while (loader.next()) {
+              }
+            });
+  }
+}
+
+}  // namespace
+}  // namespace ditto::apps
+
+int main(int argc, char** argv) {
+  using namespace ditto::apps;
+  BenchOptions options;
+  CommandLine app("bench", "Speed of the training step and of the augmentation.");
+  app.add(
+      "run", "measure (the default)",
+      [&](Config& config) {
+        std::vector<std::string> what = ditto::models::model_names();
+        what.push_back("augment");
+        config.add("what", &options.what, "a model's training step, or augment").choices(what);
+        config.add("loss", &options.loss, "of the training step")
+            .choices(ditto::losses::loss_names());
+        config.add("batch", &options.batch, "rows").range(2, 1 << 20);
+        config.add("threads", &options.threads, "0: all cores").range(0, 4096);
+        config.add("repeats", &options.repeats, "timed repetitions").range(1, 100000);
+        config.add("warmup", &options.warmup, "repetitions before").range(0, 1000);
+      },
+      [&](const Invocation&) {
+        if (options.threads > 0) ditto::set_num_threads(options.threads);
+        options.what == "augment" ? bench_augmentation(options) : bench_training(options);
+      });
+  return app.run(argc, argv);
+}

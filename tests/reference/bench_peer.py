@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Pairs ditto's bench with PyTorch and torchvision on this machine, alternating, and prints ratios.
+
+    python3 -m venv venv && venv/bin/pip install torch torchvision
+    venv/bin/python tests/reference/bench_peer.py --bench build/release/apps/bench --rounds 5
+
+Each round runs ditto, PyTorch channels_last and PyTorch NCHW one after the other, every one in a process of its own with
+the same number of threads. A sample is one training step (or one pass over 10,000 images); per round and program the
+median counts, and over the rounds the best and the median of those. Not equal: torchvision's batched transforms draw
+one random crop and flip for a whole batch, ditto draws them for every image.
+"""
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+
+def shortcut(x, stride, extra):
+    import torch.nn.functional as F
+    if stride > 1:
+        x = x[:, :, ::stride, ::stride]
+    return F.pad(x, (0, 0, 0, 0, 0, extra)) if extra else x
+
+
+def resnet20(torch):
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self, cin, cout, stride):
+            super().__init__()
+            self.stride, self.extra = stride, cout - cin
+            self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(cout)
+            self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(cout)
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+            return self.relu(y + shortcut(x, self.stride, self.extra))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+            blocks, width = [], 16
+            for stage in range(3):
+                for i in range(3):
+                    out = 16 << stage
+                    blocks.append(Block(width, out, 2 if stage and not i else 1))
+                    width = out
+            self.blocks, self.fc = nn.Sequential(*blocks), nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.fc(self.blocks(self.stem(x)).mean((2, 3)))
+
+    return Net()
+
+
+def timed(work, warmup, repeats):
+    for _ in range(warmup):
+        work()
+    samples = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        samples.append(time.perf_counter() - start)
+    return samples
+
+
+def peer_train(args, layout):
+    import torch
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    net = resnet20(torch)
+    x, y = torch.randn(args.batch, 3, 32, 32), torch.arange(args.batch) // 2 % 10
+    if layout == "channels_last":
+        net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+    if args.compile:
+        net = torch.compile(net)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+    return args.batch, timed(step, args.warmup, args.repeats)
+
+
+def peer_augment(args, kind):
+    import torch
+    from torchvision.transforms import v2
+    torch.set_num_threads(args.threads)
+    images = torch.randint(0, 256, (10000, 3, 32, 32), dtype=torch.uint8)
+    mean, std = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
+    pipeline = v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip(),
+                           v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+
+    def batched():
+        for i in range(0, len(images), args.batch):
+            pipeline(images[i:i + args.batch])
+
+    def per_image():  # what a user gets who wants a crop and flip of its own for every image
+        for image in images:
+            pipeline(image)
+
+    return len(images), timed(batched if kind == "batched" else per_image, 1, args.repeats if kind == "batched" else 1)
+
+
+def run_peer(args, job):
+    command = [sys.executable, __file__, "--job", job] + [f"--{k}={getattr(args, k)}" for k in
+                                                          ("threads", "batch", "warmup", "repeats")]
+    if args.compile:
+        command.append("--compile")
+    line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
+    images, samples = json.loads(line)
+    return images / statistics.median(samples), images / min(samples)
+
+
+def run_ditto(args, what, name):
+    command = [args.bench, "--what", what, "--threads", str(args.threads), "--batch", str(args.batch),
+               "--warmup", str(args.warmup), "--repeats", str(args.repeats)]
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        result = json.loads(line)
+        if result["bench"] == name:
+            return result["median_images_per_second"], result["best_images_per_second"]
+    raise SystemExit(f"{args.bench} printed no result {name}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", default="build/release/apps/bench")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the peer")
+    parser.add_argument("--only", choices=["train", "augment"])
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.job:
+        kind, which = args.job.split(":")
+        print(json.dumps((peer_train if kind == "train" else peer_augment)(args, which)))
+        return
+    import torch
+    import torchvision
+    print(f"PyTorch {torch.__version__}, torchvision {torchvision.__version__}, {args.threads} threads, batch {args.batch}")
+    suites = {"train": {"ditto": lambda: run_ditto(args, "resnet20", "resnet20-train-cce"),
+                        "PyTorch channels_last": lambda: run_peer(args, "train:channels_last"),
+                        "PyTorch NCHW": lambda: run_peer(args, "train:nchw")},
+              "augment": {"ditto": lambda: run_ditto(args, "augment", "augment-crop-flip-normalise"),
+                          "torchvision v2, one draw per batch": lambda: run_peer(args, "augment:batched"),
+                          "torchvision v2, one draw per image": lambda: run_peer(args, "augment:per_image")}}
+    for name, programs in suites.items():
+        if args.only and args.only != name:
+            continue
+        rates = {program: [] for program in programs}
+        for _ in range(args.rounds):
+            for program, run in programs.items():
+                rates[program].append(run())
+        print(f"\n{name}: images per second")
+        for program, values in rates.items():
+            medians, best = [v[0] for v in values], max(v[1] for v in values)
+            paired = [ours[0] / theirs[0] for ours, theirs in zip(rates["ditto"], values)]
+            print(f"  {program:38s} median {statistics.median(medians):10.1f}  best {best:10.1f}   ditto is "
+                  f"{statistics.median(paired):6.2f} x (rounds {min(paired):.2f} to {max(paired):.2f})")
+
+
+if __name__ == "__main__":
+    main()
