@@ -1,5 +1,11 @@
 #include "apps/common/progress.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -125,7 +131,6 @@ TEST_CASE("colours are escapes around the same text, and only where asked for", 
   a.update(training(1, 10));
   b.update(training(1, 10));
   const std::string without = plain.take(), with = coloured.take();
-  CHECK(without.find('m' + std::string("\x1b")) == std::string::npos);
   CHECK(without.find("\x1b[", 4) == std::string::npos);
   CHECK(with.find("\x1b[2mloss\x1b[0m 0.4321") != std::string::npos);
   CHECK(seen(with) == seen(without));
@@ -208,6 +213,55 @@ TEST_CASE("the speed follows a change, and pauses are not work", "[apps]") {
   screen.now += 1;
   progress.update({.images = 10000});
   CHECK(*progress.seconds_left() == 0);
+}
+
+namespace {
+
+struct Mode {
+  bool live, colour;
+  int width;
+};
+
+// standard_output() as decided with the given environment, standard output being `fd` meanwhile.
+Mode mode_on(int fd, const char* term, const char* no_color) {
+  ::fflush(stdout);
+  const int saved = ::dup(STDOUT_FILENO);
+  ::dup2(fd, STDOUT_FILENO);
+  ::setenv("TERM", term, 1);
+  ::setenv("NO_COLOR", no_color, 1);
+  const ProgressOptions options = ProgressOptions::standard_output();
+  const Mode mode{options.live, options.colour, options.width()};
+  ::dup2(saved, STDOUT_FILENO);
+  ::close(saved);
+  return mode;
+}
+
+}  // namespace
+
+TEST_CASE("standard output: live on a terminal, and colour unless NO_COLOR is set", "[apps]") {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0) DITTO_SKIP("no pseudo-terminals here");
+  winsize size{};
+  size.ws_col = 93;
+  const bool resized = ::ioctl(terminal, TIOCSWINSZ, &size) == 0;
+  const std::string term = ::getenv("TERM") ? ::getenv("TERM") : "";
+  const Mode colour = mode_on(terminal, "xterm", ""), plain = mode_on(terminal, "xterm", "1"),
+             dumb = mode_on(terminal, "dumb", "");
+  const int file = ::open("/dev/null", O_WRONLY);
+  const Mode redirected = mode_on(file, "xterm", "");
+  ::setenv("TERM", term.c_str(), 1);
+  ::unsetenv("NO_COLOR");
+  ::close(file);
+  ::close(terminal);
+  REQUIRE(resized);
+  CHECK(colour.live);
+  CHECK(colour.colour);
+  CHECK(colour.width == 93);
+  CHECK(plain.live);
+  CHECK_FALSE(plain.colour);
+  CHECK_FALSE(dumb.live);
+  CHECK_FALSE(redirected.live);
+  CHECK_FALSE(redirected.colour);
 }
 
 TEST_CASE("what is not known is not shown; a NaN loss is", "[apps]") {
