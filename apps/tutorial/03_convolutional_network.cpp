@@ -26,14 +26,16 @@ class SmallNet : public nn::Layer {
         conv2_(
             child<nn::Conv2d>("conv2", 16, 32, 3, nn::Conv2dOptions{.padding = 1, .bias = false})),
         bn2_(child<nn::BatchNorm2d>("bn2", 32)),
-        fc_(child<nn::Linear>("fc", 32, 10)) {}
+        fc_(child<nn::Linear>("fc", 4 * 4 * 32, 10,
+                              nn::LinearOptions{.flattened_image = {4, 4, 32}})) {}
 
   // x (N, 32, 32, 1) -> (N, 10). Images are NHWC everywhere.
   Tensor forward(const Tensor& x) override {
     Tensor y = bn1_.relu(conv1_(x));   // (N, 16, 16, 16)
     y = max_pool2d(y, {.kernel = 2});  // (N, 8, 8, 16)
     y = bn2_.relu(conv2_(y));          // (N, 8, 8, 32)
-    return fc_(global_avg_pool2d(y));  // (N, 32) -> (N, 10)
+    y = max_pool2d(y, {.kernel = 2});  // (N, 4, 4, 32)
+    return fc_(flatten(y));            // (N, 512) -> (N, 10)
   }
 
  private:
@@ -61,9 +63,9 @@ int main() {
   SmallNet model;
   nn::init(model, 1);
   nn::Sgd optimizer(nn::parameter_groups(model, 1e-4),
-                    {.lr = 0.1, .momentum = 0.9, .nesterov = true});
+                    {.lr = 0.03, .momentum = 0.9, .nesterov = true});
   const nn::ScheduleOptions schedule{
-      .kind = nn::ScheduleOptions::Kind::Cosine, .lr = 0.1, .total_steps = 4 * loader.batches()};
+      .kind = nn::ScheduleOptions::Kind::Cosine, .lr = 0.03, .total_steps = 4 * loader.batches()};
   for (int epoch = 1; epoch <= 4; ++epoch) {
     double total = 0;
     while (auto batch = loader.next()) {
