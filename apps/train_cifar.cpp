@@ -27,8 +27,7 @@ class TrainCommand {
   void run(const Invocation& invocation) {
     check_options(options_);
     if (options_.threads > 0) set_num_threads(options_.threads);
-    const auto seed = static_cast<uint64_t>(options_.seed);
-    const DataPair data = load_data(options_.data, seed);
+    const DataPair data = load_data(options_.data);
     RunDirectory run(directory_, invocation);
     Progress progress({});
     const auto say = [&](const std::string& line) {
@@ -182,7 +181,7 @@ class EvalCommand {
     std::string trained_on;
     const auto model = load_weights(weights_, &trained_on);
     if (options_.dataset == "auto") options_.dataset = trained_on;
-    const DataPair data = load_data(options_, 0);
+    const DataPair data = load_data(options_);
     const EvalResult result = evaluate(*model, data.test);
     fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n", data.test.name(),
                count_text(double(result.images)), percent_text(result.accuracy), result.loss);

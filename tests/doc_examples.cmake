@@ -24,7 +24,7 @@ ditto_doc_example(readme README.md)
 ditto_doc_example(add_a_layer docs/add_a_layer.md)
 ditto_doc_example(add_a_loss docs/add_a_loss.md)
 
-# The tutorial programs; exit status 77 means that their data is missing.
+# The tutorial programs and the training app's command lines; exit status 77 means that their data is missing.
 if(DITTO_APPS)
   file(GLOB tutorials CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/tutorial/*.cpp)
   foreach(source IN LISTS tutorials)
@@ -32,4 +32,6 @@ if(DITTO_APPS)
     add_test(NAME tutorial/${name} COMMAND ${name})
     set_tests_properties(tutorial/${name} PROPERTIES LABELS cpu TIMEOUT 600 SKIP_RETURN_CODE 77)
   endforeach()
+  add_test(NAME apps/train_cifar_cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/apps/train_cifar_cli.sh $<TARGET_FILE:train_cifar>)
+  set_tests_properties(apps/train_cifar_cli PROPERTIES LABELS cpu TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()

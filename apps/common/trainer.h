@@ -81,11 +81,11 @@ class Trainer {
   int64_t total_steps_ = 0;
 };
 
-// Loads the training and test set that the options ask for.
+// Loads the training and test set that the options ask for. Subsets are the same for every seed of a training.
 struct DataPair {
   data::ImageDataset train, test;
 };
-DataPair load_data(const DataOptions& options, uint64_t seed);
+DataPair load_data(const DataOptions& options);
 
 // Writes the weights in PyTorch's names and order, with what is needed to build the model again as
 // metadata.

@@ -7,7 +7,7 @@
 
 namespace ditto::apps {
 
-DataPair load_data(const DataOptions& options, uint64_t seed) {
+DataPair load_data(const DataOptions& options) {
   std::string name = options.dataset;
   // A --data-root is looked at for CIFAR-10 first; without one, DITTO_DATA is.
   if (name == "auto")
@@ -15,8 +15,8 @@ DataPair load_data(const DataOptions& options, uint64_t seed) {
   const data::LoadOptions load{.root = options.data_root, .strict = options.strict_data};
   DataPair pair{data::load(name, data::Split::Train, load),
                 data::load(name, data::Split::Test, load)};
-  if (options.train_images > 0) pair.train = pair.train.take(options.train_images, seed);
-  if (options.test_images > 0) pair.test = pair.test.take(options.test_images, seed);
+  if (options.train_images > 0) pair.train = pair.train.take(options.train_images, 0);
+  if (options.test_images > 0) pair.test = pair.test.take(options.test_images, 0);
   return pair;
 }
 

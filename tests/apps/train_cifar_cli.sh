@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# train_cifar as a user runs it: end to end on a little real data, then everything that must be refused, with the exit
+# code and the words of the message. Usage: train_cifar_cli.sh PATH_OF_TRAIN_CIFAR. Exit status 77: no data, skipped.
+set -euo pipefail
+program=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+unset DITTO_DATA
+
+mkdir empty
+if "$program" --dataset fashion-mnist --train-images 1280000 >message 2>&1; then
+  echo "a subset larger than the data was accepted"; exit 1
+elif grep -q 'Three ways to get data' message; then
+  echo "SKIPPED: no FashionMNIST here; apt-get install dataset-fashion-mnist"; exit 77
+fi
+
+failures=0
+# expect CODE WORDS ARGUMENTS...: runs the program, checks its exit code and that the output contains WORDS.
+expect() {
+  local code=$1 words=$2 status=0
+  shift 2
+  "$program" "$@" >output 2>&1 || status=$?
+  if [[ $status != "$code" ]] || ! grep -qF -- "$words" output; then
+    echo "FAILED: train_cifar $*"
+    echo "  expected exit $code with: $words"
+    echo "  got exit $status with: $(tail -n 5 output)"
+    failures=$((failures + 1))
+  fi
+}
+small=(--dataset fashion-mnist --train-images 320 --test-images 100 --model mlp --batch 32 --lr 0.05 --workers 1)
+
+# The main job: two losses, a run directory with everything in it, weights that evaluate to the printed accuracy.
+expect 0 "report: run/report.html" "${small[@]}" --compare cce,t-cce --epochs 2 --run-dir run
+for file in config.json environment.json metrics.jsonl report.html error.svg cce.safetensors t-cce.safetensors; do
+  [[ -s run/$file ]] || { echo "FAILED: run/$file is missing"; failures=$((failures + 1)); }
+done
+accuracy=$(grep -aoE 'cce: epoch 2.00 .*test accuracy [0-9.]+ %' run/log.txt | grep -oE '[0-9.]+ %$' | head -n 1)
+expect 0 "accuracy $accuracy" eval --weights run/cce.safetensors --test-images 100 --dataset fashion-mnist
+# The resolved configuration repeats the run to the byte.
+expect 0 "report:" --config run/config.json --run-dir again
+cmp run/cce.safetensors again/cce.safetensors || failures=$((failures + 1))
+cmp run/t-cce.safetensors again/t-cce.safetensors || failures=$((failures + 1))
+expect 0 "note: resnet40" --dataset fashion-mnist --train-images 64 --test-images 20 --model resnet40 --batch 32 --steps 1 --run-dir r40
+
+# Refusals.
+expect 2 "did you mean --batch?" --bacth 64
+expect 2 "did you mean rho?" --set roh=1
+echo '{"epochz": 3}' >bad.json && expect 2 "epochs" --config bad.json
+echo '{"epochs": "three"}' >bad.json && expect 2 "epochs" --config bad.json
+echo '{"epochs": 3' >bad.json && expect 2 "bad.json:2:1" --config bad.json
+expect 2 "none.json" --config none.json
+expect 2 "t-ccee" "${small[@]}" --loss t-ccee
+expect 2 "replicas 3" "${small[@]}" --loss t-cce --replicas 3
+expect 2 "resnet21" "${small[@]}" --model resnet21
+expect 2 "--weights" eval
+expect 1 "Three ways to get data" --data-root empty
+expect 1 "Three ways to get data" --data-root /no/such/folder
+expect 1 "larger than the training set" "${small[@]}" --batch 640
+expect 2 "not empty" "${small[@]}" --run-dir run
+# A diverging run stops, names the step and the first bad tensor, and still leaves its report.
+expect 1 "the first bad tensor is" "${small[@]}" --lr 1000 --momentum 0.99 --epochs 50 --schedule constant --run-dir nan
+[[ -s nan/report.html ]] || { echo "FAILED: no report of the stopped run"; failures=$((failures + 1)); }
+grep -q 'stopped: ' nan/metrics.jsonl || { echo "FAILED: metrics do not say that the run stopped"; failures=$((failures + 1)); }
+
+# Damaged CIFAR files.
+mkdir -p cifar/cifar-10-batches-bin
+head -c 5000 /dev/zero >cifar/cifar-10-batches-bin/data_batch_1.bin
+expect 1 "data_batch_1.bin" --dataset cifar-10 --data-root cifar
+head -c 3073 /dev/zero | tr '\0' '\377' >cifar/cifar-10-batches-bin/data_batch_1.bin
+cp cifar/cifar-10-batches-bin/data_batch_1.bin cifar/cifar-10-batches-bin/test_batch.bin
+expect 1 "255" --dataset cifar-10 --data-root cifar
+
+((failures == 0)) && echo "all command lines behaved"
+exit $((failures > 0))
