@@ -1,7 +1,9 @@
 #include "nn/optim/optimizer.h"
 
 #include <cmath>
+#include <set>
 
+#include "autograd/function.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
 
@@ -19,12 +21,19 @@ std::vector<ParameterGroup> parameter_groups(const Module& module, double weight
 Optimizer::Optimizer(std::vector<ParameterGroup> groups, double lr)
     : groups_(std::move(groups)), lr_(0) {
   set_lr(lr);
+  std::set<const Autograd*> seen;
   for (const ParameterGroup& group : groups_) {
-    check(group.weight_decay >= 0,
-          "[optimizer] weight decay must not be negative:", group.weight_decay);
-    for (const Tensor& p : group.parameters)
-      check(p.defined() && p.requires_grad() && p.is_contiguous(),
+    check(std::isfinite(group.weight_decay) && group.weight_decay >= 0,
+          "[optimizer] weight decay must be finite and >= 0:", group.weight_decay);
+    check(std::isfinite(group.lr_scale) && group.lr_scale >= 0,
+          "[optimizer] rate factor of a group must be finite and >= 0:", group.lr_scale);
+    for (const Tensor& p : group.parameters) {
+      // A recorded result requires gradients too, but never receives one.
+      check(p.defined() && p.requires_grad() && !p.autograd()->node && p.is_contiguous(),
             "[optimizer] not a trainable parameter:", p);
+      check(seen.insert(p.autograd().get()).second,
+            "[optimizer] a parameter is given twice and would be updated twice:", p);
+    }
   }
 }
 

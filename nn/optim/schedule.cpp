@@ -28,6 +28,7 @@ ScheduleOptions::Kind schedule_kind(const std::string& name) {
 double learning_rate(const ScheduleOptions& o, int64_t step) {
   check(o.total_steps >= 1 && o.warmup_steps >= 0, "[schedule] bad step counts: total",
         o.total_steps, "warm-up", o.warmup_steps);
+  check(o.peak > 0 && o.peak < 1, "[schedule] peak must be inside (0, 1):", o.peak);
   step = std::clamp<int64_t>(step, 0, o.total_steps - 1);
   const double total = static_cast<double>(o.total_steps);
   if (o.kind == ScheduleOptions::Kind::OneCycle) {

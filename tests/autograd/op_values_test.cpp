@@ -52,6 +52,13 @@ Tensor call_batch_norm(const Tensors& x, const json& p) {
       x.size() > 5 ? x[5] : Tensor());
 }
 
+Pool2dParams pooling(const json& p) {
+  return {.kernel = p["kernel"],
+          .stride = p["stride"],
+          .padding = p["padding"],
+          .count_include_pad = p.value("include_pad", true)};
+}
+
 Tensor operators(const Tensor& a, const Tensor& b) {
   return (2.0 - a) * (a + 3.0) / b + 1.5 / a - (a - 0.5) * 0.25 + (-b) * (b / 4.0) +
          (1.25 + a) * (3.0 * b);
@@ -129,6 +136,11 @@ const std::map<std::string, Call>& calls() {
                     const json&) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); }},
       {"conv2d", call_conv2d},
       {"batch_norm", call_batch_norm},
+      {"max_pool2d",
+       with([](const Tensor& x, const json& p) { return max_pool2d(x, pooling(p)); })},
+      {"avg_pool2d",
+       with([](const Tensor& x, const json& p) { return avg_pool2d(x, pooling(p)); })},
+      {"global_avg_pool2d", unary(global_avg_pool2d)},
       {"softmax", unary(softmax)},
       {"log_softmax", unary(log_softmax)},
       {"cross_entropy_rows",

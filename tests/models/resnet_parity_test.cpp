@@ -2,6 +2,7 @@
 // short trainings, from the weights and batch of tests/reference/resnet20_parity.json (made by
 // resnet20_parity.py beside it, which compares with the live program and prints every error).
 #include <cmath>
+#include <map>
 
 #include "tests/reference/resnet20_run.h"
 #include "tests/support/catch.h"

@@ -41,11 +41,11 @@ def name_seed(name):
 
 
 def short(value):
-    """13 significant digits: a thousand times finer than the tightest tolerance of the tests."""
-    return float(f"{value:.13g}")
+    """12 significant digits: a hundred times finer than the tightest tolerance of the tests."""
+    return float(f"{value:.12g}")
 
 
-def digest(array, samples=16, dots=3, full=48):
+def digest(array, samples=12, dots=3, full=32):
     """What a reference file keeps of an array: all elements of a small one; of a larger one the largest magnitude,
     evenly spaced elements and dot products with hash values, which no wrong element escapes."""
     flat = np.asarray(array, np.float64).reshape(-1)

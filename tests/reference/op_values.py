@@ -224,6 +224,27 @@ p = {"training": True, "relu": False, "eps": 0.125, "momentum": 0.25}
 inputs = [rand(7, 3), rand(3, low=0.5, high=1.5), rand(3)] + STATISTICS
 case("batch_norm/rows_eps_momentum", inputs, lambda *t: batch_norm(*t, **p), **p)
 
+# Pooling. Without padding in the divisor, border windows average what they have.
+POOL = {
+    "plain": ([2, 4, 6, 3], {}),
+    "overlap": ([1, 7, 6, 2], {"kernel": 3, "stride": 2}),
+    "padded": ([2, 6, 5, 2], {"kernel": 3, "stride": 2, "padding": 1}),
+    "same": ([1, 4, 5, 2], {"kernel": 3, "stride": 1, "padding": 1}),
+}
+for kind, (shape, changed) in POOL.items():
+    p = {"kernel": 2, "stride": 2, "padding": 0, **changed}
+    window = (p["kernel"], p["stride"], p["padding"])
+    case(f"max_pool2d/{kind}", [rand(*shape)], lambda x: nhwc(F.max_pool2d(nchw(x), *window)), **p)
+    for include in [True, False] if p["padding"] else [True]:
+        case(
+            f"avg_pool2d/{kind}{'' if include else '_exclude_pad'}",
+            [rand(*shape)],
+            lambda x: nhwc(F.avg_pool2d(nchw(x), *window, False, include)),
+            **p,
+            include_pad=include,
+        )
+case("global_avg_pool2d", [rand(2, 3, 5, 4)], lambda x: x.mean((1, 2)))
+
 # Softmax and losses. Soft targets need not sum to 1 (mixed and weighted labels).
 for op, function in [("softmax", F.softmax), ("log_softmax", F.log_softmax)]:
     case(op, [rand(4, 5, low=-4.0, high=4.0)], lambda x: function(x, -1))
