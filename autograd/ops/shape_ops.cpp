@@ -48,6 +48,7 @@ class ReshapeFunction final : public Function {
 
 Tensor reshape(const Tensor& x, Shape shape) {
   check_defined("reshape", x);
+  const Shape asked = shape;
   int64_t known = 1;
   int open = -1;
   for (int i = 0; i < shape.rank(); ++i) {
@@ -58,7 +59,7 @@ Tensor reshape(const Tensor& x, Shape shape) {
     check(shape[i] >= -1 && (shape[i] != -1 || open == i), "[reshape] bad shape", shape);
   }
   if (open >= 0 && known > 0) shape[open] = x.numel() / known;
-  check(shape.numel() == x.numel(), "[reshape] cannot see", x.shape(), "as", shape);
+  check(shape.numel() == x.numel(), "[reshape] cannot see", x.shape(), "as", asked);
   return x.shape() == shape ? x : apply<ReshapeFunction>({x}, shape);
 }
 
