@@ -57,27 +57,34 @@ Transform Transform::channels(const ImageInfo& info, const kernels::ChannelValue
   return out;
 }
 
-Transform Transform::then(const Transform& next) const {
+Transform& Transform::append(const Transform& next) {
   check(frame_.width == next.frame_.source_width && frame_.height == next.frame_.source_height &&
             channels_ == next.channels_,
         "[transform] the next transform was made for", next.frame_.source_width, "x",
         next.frame_.source_height, "x", next.channels_, "but the canvas is", frame_.width, "x",
         frame_.height, "x", channels_);
-  Transform out = *this;
-  out.frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   Rect kept = clip_;
   if (!contains(canvas_of(frame_), frame_.map(source_of(frame_))))
     kept = intersection(kept, canvas_of(frame_));
-  out.clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
-  const Affine back = next.frame_.map.inverse();
-  for (kernels::Erase& area : out.erase_) area.to_rect = back.then(area.to_rect);
-  out.erase_.insert(out.erase_.end(), next.erase_.begin(), next.erase_.end());
-  for (int c = 0; c < kernels::kMaxChannels; ++c) {
-    out.scale_[c] = scale_[c] * next.scale_[c];
-    out.offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+  clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  if (!erase_.empty()) {
+    const Affine back = next.frame_.map.inverse();
+    for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
+  erase_.insert(erase_.end(), next.erase_.begin(), next.erase_.end());
+  for (int c = 0; c < kernels::kMaxChannels; ++c) {
+    scale_[c] *= next.scale_[c];
+    offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+  }
+  frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
+  return *this;
+}
+
+Transform Transform::then(const Transform& next) const {
+  Transform out = *this;
+  out.append(next);
   return out;
 }
 
@@ -140,7 +147,7 @@ kernels::AugmentRow Transform::row(int64_t source) const {
 
 Transform Compose::draw(Rng& rng, const ImageInfo& info) const {
   Transform out(info);
-  for (const auto& part : parts_) out = out.then(part->draw(rng, out.canvas()));
+  for (const auto& part : parts_) out.append(part->draw(rng, out.canvas()));
   return out;
 }
 

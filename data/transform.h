@@ -33,6 +33,8 @@ class Transform {
   // earlier canvas cut off stays cut off, and everything outside the image is the fill colour of
   // *this, changed like any pixel. Throws when `next` was made for another size.
   Transform then(const Transform& next) const;
+  // Becomes then(next).
+  Transform& append(const Transform& next);
 
   // The way back: points and boxes return exactly. Pixels return where they still exist (always,
   // when pixels_invertible()); the rest is fill.

@@ -228,6 +228,7 @@ void sample_image(const std::vector<float>& framed, Size in, const Affine& inver
 
 void erase_area(const Erase& erase, const Pattern& pattern, int64_t channels, float* out,
                 Size canvas) {
+  if (erase.rect.area() == 0) return;
   const Rect hull = erase.to_rect.inverse()(erase.rect);
   const Span columns = centres_inside(hull.x0, hull.x1, canvas.width);
   const Span lines = centres_inside(hull.y0, hull.y1, canvas.height);
@@ -309,6 +310,8 @@ void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> ro
   check(out.shape[3] == channels, "[augment] channels do not match:", images.shape, out.shape);
   check(out.shape[0] == static_cast<int64_t>(rows.size()), "[augment] got", rows.size(),
         "rows for out", out.shape);
+  check(images.shape[1] > 0 && images.shape[2] > 0 && out.shape[1] > 0 && out.shape[2] > 0,
+        "[augment] empty images:", images.shape, out.shape);
   for (const AugmentRow& row : rows) {
     check(row.source >= 0 && row.source < images.shape[0], "[augment] source", row.source,
           "is not among the images", images.shape);

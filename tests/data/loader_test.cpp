@@ -1,7 +1,9 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "data/augment.h"
@@ -301,6 +303,38 @@ TEST_CASE("loader: stopping early joins the workers, whatever they are doing") {
     CHECK(loader.next());
   }
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(1500));
+}
+
+TEST_CASE("loader: batches that were being made at a seek are dropped") {
+  const ImageDataset data = random_dataset(64);
+  DataLoader loader(data, std::make_shared<RandomSampler>(64, 1), std::make_shared<Slow>(),
+                    {.batch = 4, .workers = 4});
+  for (int64_t epoch = 1; epoch < 5; ++epoch) {
+    CHECK(loader.next());  // the workers are busy with the next batches now
+    loader.seek({epoch, epoch});
+    for (int64_t index = epoch; index < epoch + 8; ++index) {
+      const auto batch = loader.next();
+      REQUIRE(batch);
+      CHECK(batch->epoch == epoch);
+      CHECK(batch->index == index);
+    }
+  }
+}
+
+TEST_CASE("loader: ranks draw their own mixing") {
+  const ImageDataset data = random_dataset(40);
+  const auto first_batch = [&](int rank) {
+    DataLoader loader(data, std::make_shared<RandomSampler>(40, 1, Shard{rank, 2}),
+                      plain_augment(data), {.batch = 20, .mix = {.mixup_alpha = 1}});
+    return *loader.next();
+  };
+  const Batch one = first_batch(0), two = first_batch(1);
+  int64_t same = 0;
+  for (size_t r = 0; r < 20; ++r) {
+    same += one.mix[r].keep == two.mix[r].keep;
+    CHECK(std::ranges::find(two.samples, one.samples[r]) == two.samples.end());
+  }
+  CHECK(same == 0);
 }
 
 TEST_CASE("loader: a bounded number of batches is made ahead, in reused memory") {

@@ -89,18 +89,20 @@ TEST_CASE("mix: probability, lambda's law, and nothing to mix with") {
   std::vector<int64_t> groups(1000);
   for (size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<int64_t>(i);
   int mixed = 0, cutmix = 0;
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, cutmix_sum = 0;
   for (uint64_t seed = 0; seed < 10; ++seed)
     for (const MixRow& row :
          draw({.cutmix_alpha = 1, .mixup_alpha = 2, .probability = 0.25}, seed, groups)) {
       mixed += row.kind != MixKind::None;
       cutmix += row.kind == MixKind::CutMix;
       if (row.kind == MixKind::None) CHECK(row.keep == 1);
+      if (row.kind == MixKind::CutMix) cutmix_sum += row.keep;
       if (row.kind != MixKind::Mixup) continue;
       sum += row.keep, squares += row.keep * row.keep;
     }
   CHECK(mixed == Approx(2500).margin(200));  // 4.6 sigma
   CHECK(cutmix == Approx(mixed / 2.0).margin(120));
+  CHECK(cutmix_sum / cutmix == Approx(0.5).margin(0.035));  // uniform, 4 sigma = 0.033
   const double n = mixed - cutmix;
   CHECK(sum / n == Approx(0.5).margin(0.03));  // Beta(2, 2): mean 1/2, variance 1/20
   CHECK(squares / n - sum / n * sum / n == Approx(0.05).margin(0.006));

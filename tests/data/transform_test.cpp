@@ -236,6 +236,12 @@ TEST_CASE("transform: one resampling, and what a canvas cut off stays cut off") 
   const Transform away = Transform::geometric(info, Affine::translation(40, 0), 16, 16);
   const Tensor gone = away.then(left).then(away.inverse()).apply(image);
   CHECK(max_difference(gone, Tensor::zeros({16, 16, 1})) == 0);
+  // Nor when its place on the last canvas lies between two areas that both cut it off.
+  const auto shift = [&](double x, int width) {
+    return Transform::geometric(info, Affine::translation(x, 0), width, 16);
+  };
+  const Tensor between = shift(20, 16).then(shift(-26, 16)).then(shift(22, 24)).apply(image);
+  CHECK(max_difference(between, Tensor::zeros({16, 24, 1})) == 0);
 }
 
 TEST_CASE("transform: errors") {

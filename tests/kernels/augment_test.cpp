@@ -158,6 +158,7 @@ TEST_CASE("augment: clip and erased areas, upright and turned") {
   const Tensor images = random_images({1, 16, 16, 3}, 4);
   const std::vector<Erase> erase = {
       {{}, {-3, 2, 5, 6}},                                  // sticks out on the left
+      {{}, {9, 9, 7, 12}},                                  // crossed sides: nothing
       {{}, {20, 20, 30, 30}},                               // outside
       {{-1, 0, 16, 0, 1, 0}, {0, 10, 4, 12}},               // mirrored: columns 12..16
       {Affine::rotation(0.5), {6, 2, 11, 7}},               // turned
@@ -226,6 +227,7 @@ TEST_CASE("augment: extreme maps give fill, bad input throws") {
                       contains("u8 or f32, got i64"));
   REQUIRE_THROWS_WITH(call(Tensor::empty({2, 4, 4, 5}, Dtype::U8), Tensor::empty({2, 4, 4, 5})),
                       contains("1 to 4 channels"));
+  REQUIRE_THROWS_WITH(call(images, Tensor::empty({2, 0, 4, 1})), contains("empty images"));
   REQUIRE_THROWS_WITH(call(Tensor::empty({4, 4, 1}, Dtype::U8), Tensor::empty({2, 4, 4, 1})),
                       contains("(4, 4, 1)"));
 }
