@@ -50,7 +50,8 @@ Conv2dShape checked_shape(const View& x, const View& w, const View& bias, const 
   s.n = x.shape[0], s.h = x.shape[1], s.w = x.shape[2], s.c = x.shape[3];
   s.o = w.shape[0], s.kh = w.shape[1], s.kw = w.shape[2];
   s.stride = p.stride, s.padding = p.padding, s.dilation = p.dilation, s.groups = p.groups;
-  check(s.h >= 1 && s.w >= 1 && s.c >= 1, "[conv2d] empty image or no channels: x", x.shape);
+  check(s.n >= 0 && s.h >= 1 && s.w >= 1 && s.c >= 1, "[conv2d] empty image or no channels: x",
+        x.shape);
   check(s.o >= 1 && s.kh >= 1 && s.kw >= 1, "[conv2d] empty kernel: w", w.shape);
   check(s.c % s.groups == 0, "[conv2d] groups do not divide the input channels:", s.groups, "and",
         s.c);

@@ -4,8 +4,9 @@
 //   * w[o, kh, kw, i]
 //
 // x (N, H, W, C), w (O, kH, kW, C / groups), bias (O) or undefined, y (N, OH, OW, O). All
-// contiguous, one dtype. f32 runs through oneDNN (primitives cached per shape); f64 is our plain
-// loop, which is also the reference.
+// contiguous, one dtype, H, W, C, O >= 1; N = 0 gives empty images and zero weight gradients. f32
+// runs through oneDNN (primitives cached per thread and shape); f64 is our plain loop, which is
+// also the reference. The same call with the same number of threads gives the same bits.
 #pragma once
 
 #include "core/context.h"
@@ -13,8 +14,8 @@
 
 namespace ditto::kernels {
 
-// Travels unchanged from nn::Conv2d to the kernel. {vertical, horizontal}; padding is zeros on both
-// sides.
+// Travels unchanged from nn::Conv2d to the kernel. One value for both axes; padding is zeros, on
+// all four sides.
 struct Conv2dParams {
   int stride = 1;
   int padding = 0;
