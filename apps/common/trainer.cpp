@@ -231,7 +231,7 @@ void Trainer::run(const TrainCallbacks& callbacks) {
                          .accuracy = double(result.correct) / double(options_.batch),
                          .learning_rate = lr});
     if ((step + 1) % eval_every != 0 && step + 1 != total_steps_) continue;
-    const EvalResult test = evaluate(*model_, test_, 500, callbacks.on_eval_batch);
+    const EvalResult test = evaluate(*model_, test_, 250, callbacks.on_eval_batch);
     const double rows_seen = double(since) * double(options_.batch);
     if (callbacks.on_epoch)
       callbacks.on_epoch({.epoch = epoch,

@@ -21,7 +21,7 @@ struct EvalResult {
 
 // Evaluates on the whole data set, without augmentation and without recording. `on_batch`, where
 // given, is called after each batch with the number of images done in it.
-EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t batch = 500,
+EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t batch = 250,
                     const std::function<void(int64_t)>& on_batch = {});
 
 // What the trainer reports while it works.

@@ -17,6 +17,7 @@ DataPair load_data(const DataOptions& options) {
                 data::load(name, data::Split::Test, load)};
   if (options.train_images > 0) pair.train = pair.train.take(options.train_images, 0);
   if (options.test_images > 0) pair.test = pair.test.take(options.test_images, 0);
+  release_cached_memory();  // the whole set that a subset was taken from
   return pair;
 }
 
