@@ -98,7 +98,7 @@ void take_larger(int64_t channels, const T* __restrict pixel, int32_t position, 
 template <class T>
 void take_larger(int64_t channels, const T* __restrict pixel, T* __restrict best) {
   for (int64_t c = 0; c < channels; ++c)
-    best[c] = (pixel[c] > best[c]) | (pixel[c] != pixel[c]) ? pixel[c] : best[c];
+    best[c] = ((pixel[c] > best[c]) | (pixel[c] != pixel[c])) ? pixel[c] : best[c];
 }
 
 template <class T>
