@@ -13,8 +13,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
       {.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index});
   int64_t count = rows.numel();
   if (target.dtype() == Dtype::I64) {
-    const auto labels = target.detach().to_vector<int64_t>();
-    count -= std::count(labels.begin(), labels.end(), options.ignore_index);
+    const Tensor labels = target.detach().contiguous();
+    const int64_t* first = labels.data<int64_t>();
+    count -= std::count(first, first + labels.numel(), options.ignore_index);
   }
   return reduce(rows, options.reduction, static_cast<double>(count));
 }
