@@ -147,7 +147,8 @@ for dim in [0, 1, -1]:
         case(f"sum_dim/{tag}", [rand(2, 3, 4)], lambda x: torch.sum(x, dim, keepdim), **params)
         case(f"mean_dim/{tag}", [rand(2, 3, 4)], lambda x: torch.mean(x, dim, keepdim), **params)
         case(f"max/{tag}", [rand(2, 3, 4)], lambda x: torch.max(x, dim, keepdim).values, **params)
-case("max/ties", [given([2, 3], [1.0, 2.0, 2.0, 3.0, 3.0, 3.0])], lambda x: torch.max(x, 1).values, dim=1, keepdim=False)
+TIES = given([2, 3], [1.0, 2.0, 2.0, 3.0, 3.0, 3.0])
+case("max/ties", [TIES], lambda x: torch.max(x, 1).values, dim=1, keepdim=False)
 case("sum_to", [rand(2, 3, 4)], lambda x: x.sum(0).sum(0, keepdim=True), shape=[1, 4])
 
 # Movement.
@@ -303,6 +304,10 @@ for anchor_grad in [False, True]:
 
 write_json(
     pathlib.Path(__file__).with_name("op_values.json"),
-    {"generator": f"op_values.py, PyTorch {torch.__version__}, float64", "hash": hash_values(1, 4).tolist(), "cases": CASES},
+    {
+        "generator": f"op_values.py, PyTorch {torch.__version__}, float64",
+        "hash": hash_values(1, 4).tolist(),
+        "cases": CASES,
+    },
 )
 print(len(CASES), "cases")

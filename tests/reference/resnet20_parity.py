@@ -201,9 +201,8 @@ def main():
             training[key] = train(setup, dtype, training["steps"], training["rate"])
     gradients = {name[5:]: name for name in step64 if name.startswith("grad.")}
     setup["gradients"] = [digest(name, step64[key], step32[key]) for name, key in gradients.items()]
-    setup["buffers"] = [
-        digest(name[7:], step64[name], step32[name]) for name in step64 if name.startswith("buffer.") and "running" in name
-    ]
+    statistics = {name[7:]: name for name in step64 if name.startswith("buffer.") and "running" in name}
+    setup["buffers"] = [digest(name, step64[key], step32[key]) for name, key in statistics.items()]
     write_json(JSON, setup)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -220,11 +219,12 @@ def main():
     expect("loss, ditto f32 - PyTorch f32", abs(float(ours["f32.loss"]) - loss32), 1e-5)
     expect("loss, ditto f64 - PyTorch f64", abs(float(ours["f64.loss"]) - loss64), 1e-10)
     rows = []
-    for name, key in {**gradients, **{b["name"]: "buffer." + b["name"] for b in setup["buffers"]}}.items():
-        got, single, exact = ours["f32." + key], step32[key], step64[key]
+    for name, key in (gradients | statistics).items():
+        got, double, single, exact = ours["f32." + key], ours["f64." + key], step32[key], step64[key]
         if got.shape != single.shape:
             sys.exit(f"{name}: shape {got.shape} instead of {single.shape}")
-        rows.append((name, distance(got, single), distance(got, exact), distance(single, exact), distance(ours["f64." + key], exact)))
+        pairs = [(got, single), (got, exact), (single, exact), (double, exact)]
+        rows.append((name, *(distance(a, b) for a, b in pairs)))
     print(f"{'max|a-b| / max|b|':28} {'d32-t32':>9} {'d32-t64':>9} {'t32-t64':>9} {'d64-t64':>9}")
     for name, *errors in rows:
         print(f"{name:28} " + " ".join(f"{e:9.2e}" for e in errors))
