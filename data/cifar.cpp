@@ -73,10 +73,9 @@ ImageDataset load(const Layout& layout, const std::filesystem::path& folder, Spl
   const int64_t record = layout.record_bytes(), label_bytes = record - kPixels;
   std::vector<std::vector<uint8_t>> contents;
   std::vector<std::string> warnings;
-  int64_t total = 0, official = 0;
+  int64_t total = 0;
   for (const OfficialFile& file : files) {
     const std::filesystem::path path = folder / file.name;
-    official += file.records;
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
       check(!strict, "[cifar] missing file", path.string());
