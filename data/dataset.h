@@ -80,8 +80,9 @@ class ImageDataset {
 };
 
 struct LoadOptions {
-  // Where to look: the data set's folder or its parent. Empty: the folder that the environment
-  // variable DITTO_DATA names, then where Debian's packages put data sets.
+  // The only place to look: the data set's folder or its parent. Empty: the folder that the
+  // environment variable DITTO_DATA names and its sub-folders (FashionMNIST and MNIST: only the
+  // sub-folders, because their file names are the same), then where Debian's packages put data.
   std::filesystem::path root;
   // Demand the official number of images and the SHA-256 of the official files. Otherwise other
   // counts are accepted with a warning.
