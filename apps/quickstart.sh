@@ -5,12 +5,10 @@
 #   --data-root DIR or DITTO_DATA   a folder with cifar-10-batches-bin: CIFAR-10 instead of FashionMNIST
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
 
-third_party/install.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target train_cifar
+"$root/third_party/install.sh"
+(cd "$root" && cmake --preset release >/dev/null && cmake --build --preset release --target train_cifar)
 
 # 10,000 images and 6 epochs: a few minutes on two cores. Both losses see the same number of images.
-exec build/release/apps/train_cifar --compare cce,t-cce --train-images 10000 --epochs 6 \
+exec "$root/build/release/apps/train_cifar" --compare cce,t-cce --train-images 10000 --epochs 6 \
   --schedule onecycle --lr 0.2 "$@"

@@ -8,6 +8,7 @@
 
 #include "apps/common/command_line.h"
 #include "apps/common/environment.h"
+#include "apps/common/files.h"
 #include "apps/common/progress.h"
 #include "apps/common/report.h"
 #include "apps/common/run_directory.h"
@@ -28,6 +29,9 @@ class TrainCommand {
     check_options(options_);
     if (options_.threads > 0) set_num_threads(options_.threads);
     const DataPair data = load_data(options_.data);
+    // config.json holds what was decided, so that it repeats this run elsewhere.
+    options_.data.dataset = data.train.name();
+    options_.threads = num_threads();
     RunDirectory run(directory_, invocation);
     Progress progress({});
     const auto say = [&](const std::string& line) {
@@ -45,6 +49,7 @@ class TrainCommand {
     int64_t steps = 0;  // the same for all runs, so that they see the same number of images
     int64_t left = static_cast<int64_t>(losses.size());
     std::string failure;
+    double calibrated_minutes = 0;
     for (const std::string& loss : losses) {
       Trainer trainer(options_, loss, data.train, data.test);
       if (!trainer.model_note().empty() && report.notes.empty()) {
@@ -55,8 +60,12 @@ class TrainCommand {
         trainer.set_total_steps(steps);
       } else if (options_.minutes > 0) {
         steps = trainer.calibrate(options_.minutes);
+        calibrated_minutes = options_.minutes;
+        options_.minutes = 0;
+        options_.steps = steps;
+        write_file(run.file("config.json"), json_text(invocation.config.dump()));
         say(fmt::format("{} minutes for each run: {} steps ({:.2f} epochs); --steps {} repeats it",
-                        number_text(options_.minutes), steps, steps / trainer.steps_per_epoch(),
+                        number_text(calibrated_minutes), steps, steps / trainer.steps_per_epoch(),
                         steps));
       }
       steps = trainer.total_steps();

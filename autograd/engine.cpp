@@ -184,11 +184,12 @@ Tensor& Tensor::set_requires_grad(bool on) {
         *this);
   check(!autograd_ || !autograd_->node,
         "[set_requires_grad] only leaves can change it; use detach()");
-  if (!on) {
-    autograd_ = nullptr;
-  } else if (!autograd_) {
-    autograd_ = make_pooled<Autograd>();
-    autograd_->requires_grad = true;
+  // The place in the graph stays, because other handles (an optimizer's) share it: they must see
+  // the change too.
+  if (on && !autograd_) autograd_ = make_pooled<Autograd>();
+  if (autograd_) {
+    autograd_->requires_grad = on;
+    if (!on) autograd_->grad = Tensor();
   }
   return *this;
 }
@@ -199,7 +200,8 @@ void Tensor::set_grad(const Tensor& grad) const {
   check(autograd_ && !autograd_->node, "[set_grad] not a leaf that requires a gradient:", *this);
   check(!grad.defined() || (grad.shape() == shape_ && grad.dtype() == dtype_),
         "[set_grad] gradient", grad, "does not fit", *this);
-  autograd_->grad = grad;
+  // Optimizers read gradients in row-major order.
+  autograd_->grad = grad.detach().contiguous();
 }
 
 void Tensor::zero_grad() const {

@@ -5,14 +5,12 @@
 #include <mutex>
 #include <new>
 
+#include "core/sanitizer.h"
+
 namespace ditto {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kPassThrough = true;  // let the sanitizer see every object
-#else
-constexpr bool kPassThrough = false;
-#endif
+constexpr bool kPassThrough = kAddressSanitizer;  // let the sanitizer see every object
 
 constexpr size_t kSmallest = 32, kLargest = 16384;
 

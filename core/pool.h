@@ -1,5 +1,6 @@
 // Small-object pool: autograd nodes, lists of tensors and other short-lived bookkeeping come from
-// here, so that a training step in steady state calls malloc not at all (tests/core/pool_test.cpp).
+// here, so that a training step in steady state makes no malloc call of ours
+// (tests/models/steady_state_test.cpp).
 #pragma once
 
 #include <cstddef>

@@ -36,8 +36,9 @@ class Shape {
   // Size of dimension i; negative i counts from the end. Throws when out of range.
   int64_t dim(int i) const { return sizes_[normalize_dim(i)]; }
   // Maps -rank..rank-1 to 0..rank-1; throws when out of range.
-  int normalize_dim(int i) const {
-    check(i >= -rank_ && i < rank_, "[shape] dimension out of range:", i, "of", *this);
+  int normalize_dim(int i, const char* op = "shape") const {
+    if (i < -rank_ || i >= rank_) [[unlikely]]
+      fail(std::string("[") + op + "] dimension out of range:", i, "of", *this);
     return i < 0 ? i + rank_ : i;
   }
   const int64_t* begin() const { return sizes_.data(); }

@@ -9,15 +9,12 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/sanitizer.h"
 
 namespace ditto {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kPassThrough = true;
-#else
-constexpr bool kPassThrough = false;
-#endif
+constexpr bool kPassThrough = kAddressSanitizer;  // let the sanitizer see every object
 
 // Eight size classes per power of two.
 int64_t size_class(int64_t bytes) {

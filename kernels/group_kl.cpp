@@ -59,10 +59,15 @@ struct GroupState {
     for (int64_t i = 0; i < anchors; ++i) {
       for (int64_t c = 0; c < k; ++c) {
         double top = -INFINITY, sum = 0;
-        for (int64_t j = 0; j < m; ++j) top = w(i, j) > 0 ? std::max(top, logp[j * k + c]) : top;
+        bool nan = false;  // std::max would drop it
+        for (int64_t j = 0; j < m; ++j) {
+          if (!(w(i, j) > 0)) continue;
+          nan |= std::isnan(logp[j * k + c]);
+          top = std::max(top, logp[j * k + c]);
+        }
         if (std::isfinite(top))
           for (int64_t j = 0; j < m; ++j) sum += w(i, j) * std::exp(logp[j * k + c] - top);
-        log_mean[i * k + c] = sum > 0 ? top + std::log(sum) : top;
+        log_mean[i * k + c] = nan ? NAN : sum > 0 ? top + std::log(sum) : top;
       }
     }
   }
@@ -110,7 +115,7 @@ void group_kl_forward(CpuContext& ctx, const View& logits, const View& groups, c
           for (int64_t c = 0; c < k; ++c) {
             const double pbar = std::exp(log_mean[c]);
             mean[rows[i] * k + c] = static_cast<T>(pbar);
-            if (pbar > 0) sum += pbar * (log_mean[c] - logp[c]);
+            if (!(pbar == 0)) sum += pbar * (log_mean[c] - logp[c]);  // NaN included
           }
           out[rows[i]] =
               static_cast<T>(sum < 0 ? 0.0 : sum);  // rounding may fall below 0; NaN stays

@@ -30,6 +30,7 @@ void reduce_sum(CpuContext& ctx, const View& x, const View& y, ReduceSizes sizes
   on_float(x.dtype, "sum", [&](auto zero) {
     using T = decltype(zero);
     const auto [outer, reduce, inner] = sizes;
+    if (outer * inner == 0) return;
     const T* from = x.as<T>();
     T* to = y.as<T>();
     // Pieces of the reduced dimension, about 16k elements each, so that a full sum runs on all

@@ -115,10 +115,11 @@ void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labe
     const T* z = logits.as<T>();
     const T* soft = targets.defined() ? targets.as<T>() : nullptr;
     const int64_t* label = labels.defined() ? labels.as<int64_t>() : nullptr;
-    T *out = loss.as<T>(), *norm = lse.as<T>();
+    T* out = loss.as<T>();
+    double* norm = lse.as<double>();
     for_rows(ctx, rows_of(logits), k, [=](int64_t i) {
       const double total = log_sum_exp(z + i * k, k);
-      norm[i] = static_cast<T>(total);
+      norm[i] = total;
       if (label && label[i] == p.ignore_index) {
         out[i] = 0;
         return;
@@ -147,7 +148,8 @@ void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, 
   on_float(logits.dtype, "cross_entropy", [&](auto zero) {
     using T = decltype(zero);
     const int64_t k = columns_of(logits);
-    const T *z = logits.as<T>(), *norm = lse.as<T>(), *scale = g.as<T>();
+    const T *z = logits.as<T>(), *scale = g.as<T>();
+    const double* norm = lse.as<double>();
     const T* soft = targets.defined() ? targets.as<T>() : nullptr;
     const int64_t* label = labels.defined() ? labels.as<int64_t>() : nullptr;
     T* dz = dlogits.as<T>();
@@ -165,8 +167,7 @@ void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, 
         for (int64_t c = 0; c < k; ++c) mass += y(c);
       }
       for (int64_t c = 0; c < k; ++c)
-        row[c] =
-            static_cast<T>(scale[i] * (mass * std::exp(z[i * k + c] - double(norm[i])) - y(c)));
+        row[c] = static_cast<T>(scale[i] * (mass * std::exp(z[i * k + c] - norm[i]) - y(c)));
     });
   });
 }

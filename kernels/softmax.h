@@ -23,7 +23,7 @@ struct CrossEntropyParams {
   int64_t ignore_index = -100;  // rows with this label lose nothing; labels only
 };
 
-// loss (n), lse (n) = log-sum-exp of each row. `labels` (n) i64 or `targets` (n, K) in logits'
+// loss (n), lse (n) f64 = log-sum-exp of each row. `labels` (n) i64 or `targets` (n, K) in logits'
 // dtype: one of the two is defined. A label outside [0, K) other than ignore_index throws with the
 // row and the value.
 void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labels,

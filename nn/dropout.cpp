@@ -5,7 +5,7 @@
 namespace ditto::nn {
 
 Dropout::Dropout(double p, uint64_t seed)
-    : p_(p), seed_(seed), calls_(buffer("calls", Tensor::zeros({}, Dtype::I64))) {
+    : p_(p), seed_(seed), calls_(buffer("calls", Tensor::zeros({}, Dtype::I64), false)) {
   check(p >= 0 && p <= 1, "[dropout] p must be in [0, 1]:", p);
 }
 

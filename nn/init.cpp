@@ -29,6 +29,7 @@ Initializer zeros() { return {Initializer::Kind::Zeros, 0}; }
 Initializer ones() { return {Initializer::Kind::Ones, 0}; }
 
 void init(Module& module, uint64_t seed) {
+  module.visit([seed](const std::string& name, Module& m) { m.seed(seed ^ hash_name(name)); });
   for (const NamedParameter& p : module.named_parameters()) {
     // The name enters key and counter, 64 + 32 bits: streams of two parameters do not meet.
     const uint64_t hash = hash_name(p.name);

@@ -18,8 +18,9 @@ Initializer uniform(double half_width);
 Initializer zeros();
 Initializer ones();
 
-// Fills every parameter by its initialiser. The numbers of a parameter depend on the seed and its
-// dotted name alone, so adding a layer does not change the others.
+// Fills every parameter by its initialiser and seeds layers that draw random numbers. The numbers
+// of a parameter depend on the seed and its dotted name alone, so adding a layer does not change
+// the others.
 void init(Module& module, uint64_t seed);
 
 }  // namespace ditto::nn

@@ -17,14 +17,14 @@ Tensor& Module::parameter(const std::string& name, const Shape& shape, Initializ
   Tensor value = Tensor::zeros(shape);
   value.set_requires_grad(true);
   tensors_.push_back(std::make_unique<NamedParameter>(
-      NamedParameter{name, value, layout, init, file_grid, false}));
+      NamedParameter{name, value, layout, init, file_grid, false, true}));
   return tensors_.back()->tensor;
 }
 
-Tensor& Module::buffer(const std::string& name, Tensor value) {
+Tensor& Module::buffer(const std::string& name, Tensor value, bool in_state_dict) {
   check_name(name);
   tensors_.push_back(std::make_unique<NamedParameter>(
-      NamedParameter{name, std::move(value), Layout::Vector, {}, {}, true}));
+      NamedParameter{name, std::move(value), Layout::Vector, {}, {}, true, in_state_dict}));
   return tensors_.back()->tensor;
 }
 

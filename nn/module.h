@@ -47,6 +47,7 @@ struct NamedParameter {
   Initializer init;
   Shape file_grid;  // LinearFlatten: (H, W, C)
   bool is_buffer = false;
+  bool in_state_dict = true;  // false: state that PyTorch's files do not have
 };
 
 class Module {
@@ -75,6 +76,10 @@ class Module {
   // Converts parameters and floating buffers. The optimizer must be made afterwards.
   void to(Dtype dtype);
 
+  // Called by init() with a number of this module's own; layers that draw random numbers override
+  // it.
+  virtual void seed(uint64_t) {}
+
   // Calls f(dotted name, module) for this module ("" at the root) and all below it.
   void visit(const std::function<void(const std::string&, Module&)>& f);
 
@@ -83,7 +88,8 @@ class Module {
   Tensor& parameter(const std::string& name, const Shape& shape, Initializer init,
                     Layout layout = Layout::Vector, const Shape& file_grid = {});
   // State that is saved but not trained.
-  Tensor& buffer(const std::string& name, Tensor value);
+  // With in_state_dict false it belongs to checkpoints of a training only.
+  Tensor& buffer(const std::string& name, Tensor value, bool in_state_dict = true);
 
   // Makes a C(args...) as the child `name`.
   template <class C, class... Args>

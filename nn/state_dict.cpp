@@ -10,7 +10,8 @@ namespace {
 
 std::vector<NamedParameter> everything(const Module& module) {
   std::vector<NamedParameter> all = module.named_parameters();
-  for (NamedParameter& buffer : module.named_buffers()) all.push_back(std::move(buffer));
+  for (NamedParameter& buffer : module.named_buffers())
+    if (buffer.in_state_dict) all.push_back(std::move(buffer));
   return all;
 }
 

@@ -5,6 +5,7 @@
 #   DITTO_DATA=/folder/with/data-sets        lets the tests on real data run, too
 # Exit status: 0 when the build works and no test fails; skipped tests are listed with their reasons.
 set -euo pipefail
+[[ -z ${DITTO_DATA:-} ]] || export DITTO_DATA=$(realpath -m "$DITTO_DATA")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${DITTO_PRESET:-release}
 

@@ -95,6 +95,8 @@ void check_options(const TrainOptions& o) {
       fail_usage("compare names " + name + " twice");
   }
   if (o.affine.scale_low > o.affine.scale_high) fail_usage("scale-low is above scale-high");
+  if (o.warmup > 0 && o.schedule == "onecycle")
+    fail_usage("warmup does not go with schedule onecycle, which has a warm-up of its own");
   if (o.minutes > 0 && o.steps > 0) fail_usage("minutes and steps exclude each other");
   if (o.mix != "none" && o.cutmix_alpha == 0 && o.mixup_alpha == 0)
     fail_usage("mix " + o.mix + " needs cutmix-alpha or mixup-alpha above 0");

@@ -165,12 +165,19 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
     if (!std::isfinite(value))
       fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +
            "; the first bad tensor is " + first_bad_tensor(model, images, logits) +
-           ". Try a lower --lr, --warmup or --clip-norm");
+           ". Try a lower --lr or --clip-norm");
     loss.backward();
     result.loss += value;
     result.correct += count_correct(logits, rows(batch->labels, begin, end));
   }
-  if (options_.clip_norm > 0) nn::clip_grad_norm(model.parameters(), options_.clip_norm);
+  if (options_.clip_norm > 0) {
+    const double norm = nn::clip_grad_norm(model.parameters(), options_.clip_norm);
+    if (!std::isfinite(norm))
+      for (const nn::NamedParameter& p : model.named_parameters())
+        if (!all_finite(p.tensor.grad()))
+          fail("[train] the gradient norm is " + error_text(norm) + " at step " +
+               std::to_string(step) + "; the first bad tensor is the gradient of " + p.name);
+  }
   optimizer.set_lr(lr);
   optimizer.step();
   return result;
@@ -231,6 +238,10 @@ void Trainer::run(const TrainCallbacks& callbacks) {
                          .accuracy = double(result.correct) / double(options_.batch),
                          .learning_rate = lr});
     if ((step + 1) % eval_every != 0 && step + 1 != total_steps_) continue;
+    // The next step's loss would show it, but after the last step there is none.
+    for (const nn::NamedParameter& p : model_->named_parameters())
+      check(all_finite(p.tensor), "[train] a weight is not finite after step", step + 1,
+            "; the first bad tensor is parameter", p.name);
     const EvalResult test = evaluate(*model_, test_, 250, callbacks.on_eval_batch);
     const double rows_seen = double(since) * double(options_.batch);
     if (callbacks.on_epoch)

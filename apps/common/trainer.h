@@ -81,7 +81,8 @@ class Trainer {
   int64_t total_steps_ = 0;
 };
 
-// Loads the training and test set that the options ask for. Subsets are the same for every seed of a training.
+// Loads the training and test set that the options ask for. Subsets are the same for every seed of
+// a training.
 struct DataPair {
   data::ImageDataset train, test;
 };

@@ -61,13 +61,15 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   check_match("linear", x, w);
+  if (bias.defined()) check_match("linear", x, bias);
   check(x.rank() >= 1 && w.rank() == 2 && x.dim(-1) == w.dim(1), "[linear] input", x.shape(),
         "does not fit weight", w.shape());
   check(!bias.defined() || (bias.rank() == 1 && bias.dim(0) == w.dim(0)), "[linear] bias",
         bias.defined() ? bias.shape() : Shape(), "does not fit weight", w.shape());
   Shape shape = x.shape();
   shape[x.rank() - 1] = w.dim(0);
-  const int64_t rows = w.dim(1) > 0 ? x.numel() / w.dim(1) : shape.numel() / w.dim(0);
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
   Tensor y = apply<MatmulFunction>({reshape(x, {rows, w.dim(1)}), w}, true);
   if (bias.defined()) y = add(y, bias);
   return reshape(y, shape);

@@ -54,7 +54,7 @@ class SumFunction final : public Function {
     check_floating(name(), inputs[0]);
     const Tensor x = inputs[0].contiguous();
     shape_ = x.shape();
-    dim_ = shape_.normalize_dim(dim_);
+    dim_ = shape_.normalize_dim(dim_, name());
     if (mean_) {
       check(shape_[dim_] > 0, "[mean] of nothing: shape", shape_);
       factor_ = 1.0 / static_cast<double>(shape_[dim_]);
@@ -87,7 +87,7 @@ class MaxFunction final : public Function {
     check_floating("max", inputs[0]);
     const Tensor x = inputs[0].contiguous();
     shape_ = x.shape();
-    dim_ = shape_.normalize_dim(dim_);
+    dim_ = shape_.normalize_dim(dim_, name());
     const Shape out = reduced_shape(shape_, dim_, keepdim_);
     Tensor y = Tensor::empty(out, x.dtype(), x.device());
     Tensor index = Tensor::empty(out, Dtype::I64, x.device());

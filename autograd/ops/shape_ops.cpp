@@ -67,7 +67,7 @@ Tensor flatten(const Tensor& x, int start_dim) {
   check_defined("flatten", x);
   Shape shape;
   int64_t rest = 1;
-  start_dim = x.shape().normalize_dim(start_dim);
+  start_dim = x.shape().normalize_dim(start_dim, "flatten");
   for (int i = 0; i < x.rank(); ++i)
     if (i < start_dim)
       shape.push_back(x.shape()[i]);
@@ -116,7 +116,8 @@ Tensor transpose(const Tensor& x, int a, int b) {
   check_defined("transpose", x);
   Shape order;
   for (int i = 0; i < x.rank(); ++i) order.push_back(i);
-  std::swap(order[x.shape().normalize_dim(a)], order[x.shape().normalize_dim(b)]);
+  std::swap(order[x.shape().normalize_dim(a, "transpose")],
+            order[x.shape().normalize_dim(b, "transpose")]);
   return permute(x, order);
 }
 
@@ -145,7 +146,7 @@ class SliceFunction final : public Function {
 Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end, int64_t step) {
   check_defined("slice", x);
   check(step >= 1, "[slice] step must be at least 1, got", step);
-  dim = x.shape().normalize_dim(dim);
+  dim = x.shape().normalize_dim(dim, "slice");
   const int64_t n = x.shape()[dim];
   const auto clamped = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
   begin = clamped(begin);
@@ -193,7 +194,7 @@ Tensor concat(const Tensors& tensors, int dim) {
   check(!tensors.empty(), "[concat] needs at least one tensor");
   for (const Tensor& x : tensors) check_defined("concat", x);
   const Tensor& first = tensors[0];
-  dim = first.shape().normalize_dim(dim);
+  dim = first.shape().normalize_dim(dim, "concat");
   for (const Tensor& x : tensors) {
     Shape shape = x.shape();
     if (shape.rank() == first.rank()) shape[dim] = first.shape()[dim];

@@ -8,7 +8,8 @@ namespace {
 
 void check_columns(const char* op, const Tensor& x) {
   check_floating(op, x);
-  check(x.rank() >= 1 && x.dim(-1) >= 1, "[softmax] needs at least one column, got", x.shape());
+  if (x.rank() < 1 || x.dim(-1) < 1)
+    fail(std::string("[") + op + "] needs at least one column, got", x.shape());
 }
 
 Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), x.dtype(), x.device()); }
@@ -73,7 +74,8 @@ class CrossEntropyFunction final : public Function {
     const Tensor logits = inputs[0].contiguous(), target = inputs[1].contiguous();
     const Shape rows{logits.dim(0)};
     Tensor loss = Tensor::empty(rows, logits.dtype(), logits.device());
-    Tensor lse = Tensor::empty(rows, logits.dtype(), logits.device());
+    // f64: at logits of 1e4 an f32 log-sum-exp would shift every probability by 5e-4.
+    Tensor lse = Tensor::empty(rows, Dtype::F64, logits.device());
     on_device(logits.device(), [&](auto& ctx) {
       kernels::cross_entropy_forward(ctx, logits.view(), labels(target), soft(target), loss.view(),
                                      lse.view(), params_);

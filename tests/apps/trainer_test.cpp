@@ -132,6 +132,18 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the first 
                     testing::contains("at step 1; the first bad tensor is parameter fc2.bias"));
 }
 
+TEST_CASE("trainer: weights ruined by the last step do not pass as a result", "[apps]") {
+  const auto train = stripes(64, 1), test = stripes(16, 2);
+  TrainOptions o = small_options();
+  o.steps = 1;
+  o.lr = 1000;
+  o.weight_decay = 10;  // w (1 - 1e4) per step; from a huge weight that overflows at once
+  Trainer trainer(o, "cce", train, test);
+  trainer.model().parameters()[5].detach().data<float>()[0] = 1e38f;
+  CHECK_THROWS_WITH(trainer.run({}),
+                    testing::contains("[train]") && testing::contains("the first bad tensor is"));
+}
+
 TEST_CASE("trainer: minutes become a number of steps once", "[apps]") {
   const auto train = stripes(64, 1), test = stripes(16, 2);
   Trainer trainer(small_options(), "cce", train, test);

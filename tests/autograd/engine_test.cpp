@@ -129,6 +129,35 @@ TEST_CASE("tracked tensors refuse what would lose a gradient", "[autograd]") {
   CHECK_NOTHROW(y.detach().clone());
 }
 
+TEST_CASE("requires_grad: switching it off and on reaches every handle of the leaf", "[autograd]") {
+  Tensor x = leaf({2});
+  const Tensor held = x;  // as an optimizer holds it
+  sum(x * 3.0).backward();
+  x.set_requires_grad(false);
+  CHECK_FALSE(held.requires_grad());
+  CHECK_FALSE(held.grad().defined());  // no stale gradient is applied later
+  CHECK_FALSE((x * 2.0).requires_grad());
+  x.set_requires_grad(true);
+  sum(x * 5.0).backward();
+  CHECK(held.grad().item() == 5);
+}
+
+TEST_CASE("set_grad: a strided gradient is stored in row-major order", "[autograd]") {
+  Tensor x = Tensor::zeros({2, 3}, Dtype::F64);
+  x.set_requires_grad(true);
+  const Tensor g = Tensor::from(std::vector<double>{1, 2, 3, 4, 5, 6}, {3, 2});
+  x.set_grad(g.alias({2, 3}, {1, 2}, 0));
+  CHECK(x.grad().is_contiguous());
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{1, 3, 5, 2, 4, 6});
+}
+
+TEST_CASE("linear: no rows, no columns", "[autograd]") {
+  CHECK(linear(Tensor::zeros({2, 0}), Tensor::zeros({0, 0})).shape() == Shape{2, 0});
+  CHECK(linear(Tensor::zeros({0, 3}), Tensor::zeros({4, 3})).shape() == Shape{0, 4});
+  CHECK(linear(Tensor::zeros({2, 0}), Tensor::zeros({4, 0})).to_vector<float>() ==
+        std::vector<float>(8, 0));
+}
+
 TEST_CASE("backward: several outputs at once", "[autograd]") {
   const Tensor x = leaf({2});
   const Tensor a = sum(x * 3.0), b = sum(square(x));

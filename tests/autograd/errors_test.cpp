@@ -41,7 +41,7 @@ const std::vector<Case>& cases() {
        [] {
          sum_to(zeros({2, 3}), {4});
        }},
-      {"shape", "3 of (2, 3)",
+      {"sum", "3 of (2, 3)",
        [] {
          sum(zeros({2, 3}), 3);
        }},
@@ -179,7 +179,7 @@ const std::vector<Case>& cases() {
        [] {
          softmax(zeros({2, 0}));
        }},
-      {"softmax", "(2, 0)",
+      {"log_softmax", "(2, 0)",
        [] {
          log_softmax(zeros({2, 0}));
        }},

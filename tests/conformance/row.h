@@ -51,6 +51,10 @@ struct Row {
   int empty_dim = -1;
   // False where the values come from libraries that split work by thread (oneDNN).
   bool same_for_any_thread_count = true;
+  // True for ops that only move elements: they take u8 as well.
+  bool any_dtype = false;
+  // Ops that may complain about a wrong dtype; empty: the first word of the name.
+  std::vector<std::string> tags = {};
 };
 
 std::vector<Row> elementwise_rows();

@@ -53,15 +53,19 @@ std::vector<Row> elementwise_rows() {
                   .f = [](const Tensors& in) { return leaky_relu(in[0], 0.2); }});
   rows.push_back({.name = "clamp",
                   .inputs = {Input{.shape = {4, 3}, .low = -0.9, .high = 0.9}},
-                  .f = [](const Tensors& in) { return clamp(in[0], -0.95, 0.95); }});
+                  .f = [](const Tensors& in) { return clamp(in[0], -0.95, 0.95); },
+                  .tags = {"maximum"}});
   rows.push_back({.name = "scalar arithmetic",
                   .inputs = {Input{.shape = {5}, .low = 0.5, .high = 2}},
-                  .f = [](const Tensors& in) {
-                    return 2.0 / (1.0 - (in[0] * 3.0 + 1.0) / 4.0 - 5.0) + pow(in[0], 3.0);
-                  }});
+                  .f =
+                      [](const Tensors& in) {
+                        return 2.0 / (1.0 - (in[0] * 3.0 + 1.0) / 4.0 - 5.0) + pow(in[0], 3.0);
+                      },
+                  .tags = {"mul", "pow"}});
   rows.push_back({.name = "same tensor twice",
                   .inputs = {Input{.shape = {4, 3}}},
-                  .f = [](const Tensors& in) { return in[0] * in[0] + in[0]; }});
+                  .f = [](const Tensors& in) { return in[0] * in[0] + in[0]; },
+                  .tags = {"mul"}});
   return rows;
 }
 

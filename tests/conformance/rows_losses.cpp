@@ -12,6 +12,8 @@ std::vector<Row> loss_rows() {
   std::vector<Row> rows;
   const auto add = [&](const std::string& name, std::vector<Input> inputs, auto f) {
     rows.push_back({.name = name, .inputs = std::move(inputs), .f = f, .f32_tolerance = 1e-5});
+    if (name.rfind("loss_transform", 0) == 0)
+      rows.back().tags = {"cross_entropy", "group_kl", "group_mean"};
   };
   add("softmax", {z}, [](const Tensors& in) { return softmax(in[0]); });
   add("log_softmax", {z}, [](const Tensors& in) { return log_softmax(in[0]); });

@@ -9,6 +9,13 @@ std::vector<Row> shape_rows() {
   const auto add = [&](const std::string& name, std::vector<Input> inputs, auto f,
                        int empty_dim = -1) {
     rows.push_back({.name = name, .inputs = std::move(inputs), .f = f, .empty_dim = empty_dim});
+    for (const char* mover : {"permute", "transpose", "slice", "pad", "broadcast_to", "clone"})
+      rows.back().any_dtype |= name.rfind(mover, 0) == 0;
+    rows.back().any_dtype |= name == "concat with itself" || name == "index_select";
+    // These square the result, so that their gradient depends on the values.
+    if (name == "reshape" || name == "flatten") rows.back().tags = {"square"};
+    if (name == "sum_to") rows.back().tags = {"sum"};
+    if (name == "cast there and back") rows.back().any_dtype = true;
   };
   add("reshape", {x}, [](const Tensors& in) { return square(reshape(in[0], {6, -1})); });
   add("flatten", {x}, [](const Tensors& in) { return square(flatten(in[0])); });
@@ -55,6 +62,8 @@ std::vector<Row> shape_rows() {
     add("mean keepdim" + along, {x}, [=](const Tensors& in) { return mean(in[0], dim, true); });
     add("max" + along, {x}, [=](const Tensors& in) { return max(in[0], dim).values; });
   }
+  add("sum empty inner", {Input{{3, 0}}}, [](const Tensors& in) { return sum(in[0], 0); });
+  add("add empty", {Input{{3, 0}}, Input{{1, 0}}}, [](const Tensors& in) { return in[0] + in[1]; });
   add("sum_to", {x}, [](const Tensors& in) { return sum_to(in[0], {3, 1}); });
   add("index_select", {x, Input::labels({1, 0, 1, 1})},
       [](const Tensors& in) { return index_select(in[0], in[1]); });

@@ -54,6 +54,22 @@ TEST_CASE("cross_entropy: huge logits stay finite", "[losses]") {
     }
 }
 
+TEST_CASE("cross_entropy: f32 gradients of shifted logits are those of the logits", "[losses]") {
+  // Shifts are multiples of 1/8 below 2^14, so the shifted logits are exact in f32.
+  const Tensor labels = Tensor::from(std::vector<int64_t>{0, 1}, {2});
+  std::vector<std::vector<double>> grads;
+  for (double shift : {0.0, 10000.0}) {
+    Tensor z = testing::matrix(
+        {{1 + shift, -.5 + shift, .25 + shift}, {.25 + shift, .75 + shift, -1.125 + shift}},
+        Dtype::F32);
+    z.set_requires_grad(true);
+    cross_entropy(z, labels).backward();
+    grads.push_back(z.grad().to_vector<double>());
+  }
+  for (size_t i = 0; i < grads[0].size(); ++i)
+    CHECK(grads[1][i] == Approx(grads[0][i]).epsilon(1e-6));
+}
+
 TEST_CASE("cross_entropy: reductions and ignored rows", "[losses]") {
   const Tensor z = testing::shared_logits(Dtype::F64);
   const Tensor labels = Tensor::from(std::vector<int64_t>{0, -100, 2, 2}, {4});

@@ -155,6 +155,22 @@ TEST_CASE("loss_transform: extreme logits stay finite", "[losses]") {
     }
 }
 
+TEST_CASE("loss_transform: a NaN prediction shows in the KL of its whole group", "[losses]") {
+  const double nan = std::nan("");
+  const Tensor z = testing::matrix({{nan, 0, 0}, {1, 2, 3}, {1, 0, 0}, {nan, 1, 1}}, Dtype::F64);
+  const auto kl = group_kl(z, ids({0, 0, 1, 2})).to_vector<double>();
+  CHECK(std::isnan(kl[0]));
+  CHECK(std::isnan(kl[1]));
+  CHECK(kl[2] == 0);
+  CHECK(std::isnan(kl[3]));
+}
+
+TEST_CASE("loss_transform: every label must be a class", "[losses]") {
+  CHECK_THROWS_WITH(
+      loss_transform(testing::shared_logits(Dtype::F64), ids({0, -100, 2, 2}), ids({0, 0, 1, 1})),
+      testing::contains("label -100 of row 1"));
+}
+
 TEST_CASE("loss_transform: bad input is an error with the value", "[losses]") {
   const Tensor z = testing::shared_logits(Dtype::F32), y = ids({0, 0, 2, 2});
   CHECK_THROWS_WITH(loss_transform(z, y, ids({0, 0})), testing::contains("[group_kl]"));

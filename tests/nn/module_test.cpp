@@ -184,6 +184,23 @@ TEST_CASE("dropout layer: keeps the mean, identity in evaluation, new masks per 
   CHECK_THROWS_WITH(Dropout(1.5), testing::contains("1.5"));
 }
 
+TEST_CASE("init: gives every dropout layer masks of its own, outside the state dict", "[nn]") {
+  Sequential net;
+  auto& a = net.add<Dropout>(0.5);
+  auto& b = net.add<Dropout>(0.5);
+  init(net, 1);
+  const Tensor x = Tensor::ones({1000});
+  const auto first = a(x).to_vector<float>();
+  CHECK(first != b(x).to_vector<float>());
+  init(net, 2);
+  Sequential again;
+  auto& c = again.add<Dropout>(0.5);
+  init(again, 1);
+  CHECK(c(x).to_vector<float>() == first);
+  CHECK(state_dict(net).empty());
+  CHECK(net.named_buffers().size() == 2);
+}
+
 TEST_CASE("layers: impossible sizes are errors", "[nn]") {
   CHECK_THROWS_WITH(Conv2d(3, 4, 3, {.groups = 2}), testing::contains("groups 2"));
   CHECK_THROWS_WITH(Conv2d(0, 4, 3), testing::contains("positive"));
