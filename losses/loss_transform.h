@@ -33,7 +33,8 @@ struct LossTransformOptions {
 };
 
 // T(cross-entropy). logits (n, K), target as in cross_entropy, groups (n) i64: equal ids are
-// replicas of one image. Groups of one row add nothing. There is no ignore_index: every label must be a class. With hard labels all four mixings coincide.
+// replicas of one image. Groups of one row add nothing. There is no ignore_index: every label must
+// be a class. With hard labels all four mixings coincide.
 Tensor loss_transform(const Tensor& logits, const Tensor& target, const Tensor& groups,
                       const LossTransformOptions& options = {});
 

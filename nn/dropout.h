@@ -6,8 +6,8 @@
 namespace ditto::nn {
 
 // Masks come from a counter-based stream: call t of a layer seeded with s always drops the same
-// elements. nn::init gives every layer of a model its own seed. The number of calls is a buffer, so a resumed training continues with the masks an
-// undisturbed one would have used.
+// elements. nn::init gives every layer of a model its own seed. The number of calls is a buffer, so
+// a resumed training continues with the masks an undisturbed one would have used.
 class Dropout : public Layer {
  public:
   explicit Dropout(double p, uint64_t seed = 0);
