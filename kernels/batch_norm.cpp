@@ -105,7 +105,7 @@ void batch_norm_apply(CpuContext& ctx, const View& x, const View& mean, const Vi
     PoolVector<T> scale_values(static_cast<size_t>(k)), shift_values(scale_values.size());
     for (int64_t c = 0; c < k; ++c) {
       scale_values[c] = (w ? w[c] : T(1)) * s[c];
-      shift_values[c] = (b ? b[c] : T(0)) - m[c] * scale_values[c];
+      shift_values[c] = b ? b[c] : T(0);
     }
     const T *scale = scale_values.data(), *shift = shift_values.data();
     const T *from = x.as<T>(), *skip = optional<T>(residual);
@@ -116,18 +116,19 @@ void batch_norm_apply(CpuContext& ctx, const View& x, const View& mean, const Vi
         T* out = to + r * k;
         if (skip && relu)
           for (int64_t c = 0; c < k; ++c) {
-            const T v = in[c] * scale[c] + shift[c] + skip[r * k + c];
+            const T v = (in[c] - m[c]) * scale[c] + shift[c] + skip[r * k + c];
             out[c] = v < T(0) ? T(0) : v;
           }
         else if (skip)
-          for (int64_t c = 0; c < k; ++c) out[c] = in[c] * scale[c] + shift[c] + skip[r * k + c];
+          for (int64_t c = 0; c < k; ++c)
+            out[c] = (in[c] - m[c]) * scale[c] + shift[c] + skip[r * k + c];
         else if (relu)
           for (int64_t c = 0; c < k; ++c) {
-            const T v = in[c] * scale[c] + shift[c];
+            const T v = (in[c] - m[c]) * scale[c] + shift[c];
             out[c] = v < T(0) ? T(0) : v;
           }
         else
-          for (int64_t c = 0; c < k; ++c) out[c] = in[c] * scale[c] + shift[c];
+          for (int64_t c = 0; c < k; ++c) out[c] = (in[c] - m[c]) * scale[c] + shift[c];
       }
     });
   });

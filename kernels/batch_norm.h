@@ -16,8 +16,9 @@ namespace ditto::kernels {
 // mean and biased variance of each channel. The result does not depend on the number of threads.
 void batch_norm_statistics(CpuContext& ctx, const View& x, const View& mean, const View& variance);
 
-// Applies y = act(x * scale + shift + residual) with scale = gamma * invstd, shift = beta - mean *
-// scale. gamma, beta and residual may be undefined.
+// Applies y = act((x - mean) * scale + beta + residual) with scale = gamma * invstd: subtracting
+// first loses fewer digits than folding the mean into the shift, at the same cost. gamma, beta and
+// residual may be undefined.
 void batch_norm_apply(CpuContext& ctx, const View& x, const View& mean, const View& invstd,
                       const View& gamma, const View& beta, const View& residual, bool relu,
                       const View& y);
