@@ -11,4 +11,4 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # 10,000 images and 4 epochs: a few minutes on two cores. Both losses see the same number of images.
 exec "$root/build/release/apps/train_cifar" --compare cce,t-cce --train-images 10000 --epochs 4 \
-  --schedule onecycle --lr 0.2 "$@"
+  --schedule onecycle --lr 0.1 "$@"
