@@ -10,6 +10,7 @@
 #include "autograd/function.h"
 #include "tests/conformance/row.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace ditto::testing {
 namespace {
@@ -62,7 +63,7 @@ TEST_CASE("completeness: every differentiable op has a conformance row", "[confo
   for (const Row& row : all_rows()) collect(row.f(make_inputs(row, Dtype::F64)), covered);
   std::set<std::string> existing;
   for (const char* library : {"autograd", "nn", "losses", "models"})
-    existing.merge(nodes_in(std::string(DITTO_BINARY_DIR) + "/libditto_" + library + ".a"));
+    existing.merge(nodes_in(build_path("libditto_" + std::string(library) + ".a")));
   CHECK(existing.size() >= 25);  // an empty list must not pass
   for (const std::string& name : existing) {
     INFO("no row in tests/conformance/rows_*.cpp records " << name);

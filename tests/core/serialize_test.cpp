@@ -8,6 +8,7 @@
 
 #include "core/safetensors_header.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 
 namespace ditto {
@@ -67,7 +68,7 @@ TensorMap golden_tensors() {
   tensors["odd \"name\"\n\xc3\xa9"] = Tensor::from<uint8_t>({9}, {1});
   return tensors;
 }
-const char* const kGolden = DITTO_SOURCE_DIR "/tests/reference/golden.safetensors";
+const std::string kGolden = testing::source_path("tests/reference/golden.safetensors");
 
 }  // namespace
 

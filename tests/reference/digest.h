@@ -10,12 +10,13 @@
 
 #include "core/tensor.h"
 #include "tests/support/hash_values.h"
+#include "tests/support/paths.h"
 
 namespace ditto::testing {
 
 // tests/reference/<name>, parsed.
 inline nlohmann::json read_reference(const std::string& name) {
-  std::ifstream file(std::string(DITTO_SOURCE_DIR) + "/tests/reference/" + name);
+  std::ifstream file(source_path("tests/reference/" + name));
   check(file.good(), "[reference] cannot read", name);
   return nlohmann::json::parse(file);
 }

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace ditto::testing {
 namespace {
 
 const nlohmann::json& vectors() {
   static const nlohmann::json all = [] {
-    const std::string path = std::string(DITTO_SOURCE_DIR) + "/tests/reference/loss_vectors.json";
+    const std::string path = source_path("tests/reference/loss_vectors.json");
     std::ifstream file(path);
     INFO("reading " << path);
     REQUIRE(file.good());

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "apps/classification/train_options.h"
 #include "apps/common/run_record.h"
-#include "apps/common/train_options.h"
 #include "data/loader.h"
 #include "nn/layer.h"
 #include "nn/optim/optimizer.h"

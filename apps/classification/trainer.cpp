@@ -1,4 +1,4 @@
-#include "apps/common/trainer.h"
+#include "apps/classification/trainer.h"
 
 #include <algorithm>
 #include <chrono>

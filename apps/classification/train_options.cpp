@@ -1,4 +1,4 @@
-#include "apps/common/train_options.h"
+#include "apps/classification/train_options.h"
 
 #include "data/dataset.h"
 #include "models/models.h"

@@ -1,6 +1,6 @@
 // The parts of trainer.h that touch files and pictures.
+#include "apps/classification/trainer.h"
 #include "apps/common/text.h"
-#include "apps/common/trainer.h"
 #include "core/serialize.h"
 #include "models/models.h"
 #include "nn/state_dict.h"

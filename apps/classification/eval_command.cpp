@@ -1,0 +1,29 @@
+#include "apps/classification/eval_command.h"
+
+#include <fmt/format.h>
+
+#include "apps/classification/trainer.h"
+#include "apps/common/text.h"
+
+namespace ditto::apps {
+
+void EvalCommand::declare(Config& config) {
+  apps::declare(config, options_);
+  config.group("Evaluation");
+  config.add("weights", &weights_, "safetensors file written by train");
+  config.add("threads", &threads_, "of the computation; 0: all cores").range(0, 4096);
+}
+
+void EvalCommand::run(const Invocation&) {
+  if (weights_.empty()) throw UsageError("eval needs --weights FILE");
+  if (threads_ > 0) set_num_threads(threads_);
+  std::string trained_on;
+  const auto model = load_weights(weights_, &trained_on);
+  if (options_.dataset == "auto") options_.dataset = trained_on;
+  const DataPair data = load_data(options_);
+  const EvalResult result = evaluate(*model, data.test);
+  fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n", data.test.name(),
+             count_text(double(result.images)), percent_text(result.accuracy), result.loss);
+}
+
+}  // namespace ditto::apps

@@ -1,0 +1,162 @@
+#include "apps/classification/train_command.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "apps/common/environment.h"
+#include "apps/common/files.h"
+#include "apps/common/text.h"
+
+namespace ditto::apps {
+
+void TrainCommand::declare(Config& config) {
+  apps::declare(config, options_);
+  apps::declare(config, directory_);
+}
+
+void TrainCommand::run(const Invocation& invocation) {
+  check_options(options_);
+  if (options_.threads > 0) set_num_threads(options_.threads);
+  const DataPair data = load_data(options_.data);
+  // config.json holds what was decided, so that it repeats this run elsewhere.
+  options_.data.dataset = data.train.name();
+  options_.threads = num_threads();
+  RunDirectory run(directory_, invocation);
+  Progress progress({});
+  const auto say = [&](const std::string& line) {
+    progress.print(line);
+    run.log(line);
+  };
+  say(fmt::format("{}: {} training and {} test images, {} classes; {} threads; run directory {}",
+                  data.train.name(), count_text(double(data.train.size())),
+                  count_text(double(data.test.size())), data.train.classes(), num_threads(),
+                  run.path().string()));
+
+  const std::vector<std::string> losses =
+      options_.compare.empty() ? std::vector{options_.loss} : options_.compare;
+  Report report;
+  int64_t steps = 0;  // the same for all runs, so that they see the same number of images
+  int64_t left = static_cast<int64_t>(losses.size());
+  std::string failure;
+  double calibrated_minutes = 0;
+  for (const std::string& loss : losses) {
+    Trainer trainer(options_, loss, data.train, data.test);
+    if (!trainer.model_note().empty() && report.notes.empty()) {
+      say("note: " + trainer.model_note());
+      report.notes.push_back(trainer.model_note());
+    }
+    if (steps > 0) {
+      trainer.set_total_steps(steps);
+    } else if (options_.minutes > 0) {
+      steps = trainer.calibrate(options_.minutes);
+      calibrated_minutes = options_.minutes;
+      options_.minutes = 0;
+      options_.steps = steps;
+      write_file(run.file("config.json"), json_text(invocation.config.dump()));
+      say(fmt::format("{} minutes for each run: {} steps ({:.2f} epochs); --steps {} repeats it",
+                      number_text(calibrated_minutes), steps, steps / trainer.steps_per_epoch(),
+                      steps));
+    }
+    steps = trainer.total_steps();
+    progress.set_plan({.train_images = left * steps * options_.batch,
+                       .eval_images = left * trainer.planned_evaluations() * data.test.size()});
+    --left;
+    try {
+      report.runs.push_back(train(loss, trainer, invocation, run, progress, say));
+    } catch (const Error& error) {
+      report.runs.push_back(failed_);
+      failure = loss + ": " + error.what();
+      say(failure);
+      break;  // the report of what was measured is still written
+    }
+    const auto path = run.file(loss + ".safetensors");
+    save_weights(path, trainer.model(), options_.model, data.train);
+  }
+  progress.pause();
+  finish(report, data, invocation, run);
+  if (!failure.empty()) fail("[train_cifar] stopped: " + failure);
+}
+
+RunRecord TrainCommand::train(const std::string& loss, Trainer& trainer,
+                              const Invocation& invocation, RunDirectory& run, Progress& progress,
+                              const std::function<void(const std::string&)>& say) {
+  Json config = invocation.config.dump();
+  config["loss"] = loss;
+  config["steps"] = trainer.total_steps();
+  RunRecorder recorder(run.metrics(), loss, config, double(trainer.parameter_count()));
+  say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", loss, options_.model,
+                  count_text(double(trainer.parameter_count())), trainer.total_steps(),
+                  options_.batch));
+  const int64_t record_every = std::max<int64_t>(1, trainer.total_steps() / 2000);
+  ProgressUpdate state{.run = loss};
+  TrainCallbacks callbacks;
+  callbacks.on_step = [&](const StepReport& s) {
+    state.evaluating = false;
+    state.step = s.step;
+    state.steps = s.steps;
+    state.images = s.images;
+    state.loss = s.loss;
+    state.accuracy = s.accuracy;
+    state.learning_rate = s.learning_rate;
+    progress.update(state);
+    if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps)
+      recorder.step({.step = double(s.step),
+                     .epoch = s.epoch,
+                     .images = double(s.step) * double(options_.batch),
+                     .loss = s.loss,
+                     .learning_rate = s.learning_rate});
+  };
+  callbacks.on_eval_batch = [&](int64_t images) {
+    state.evaluating = true;
+    state.images = images;
+    progress.update(state);
+  };
+  callbacks.on_epoch = [&](const EpochMetrics& m) {
+    recorder.epoch(m);
+    say(
+        fmt::format("{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
+                    "test accuracy {}  {:.0f} images/s  {}",
+                    loss, m.epoch, m.train_loss, percent_text(1 - m.train_error), m.test_loss,
+                    percent_text(1 - m.test_error), m.images_per_second, duration_text(m.seconds)));
+  };
+  try {
+    trainer.run(callbacks);
+  } catch (const Error& error) {
+    recorder.finish(std::string("stopped: ") + error.what());
+    failed_ = recorder.record();
+    throw;
+  }
+  recorder.finish("completed");
+  return recorder.record();
+}
+
+void TrainCommand::finish(Report& report, const DataPair& data, const Invocation& invocation,
+                          RunDirectory& run) {
+  std::string names;
+  for (const RunRecord& record : report.runs)
+    names += (names.empty() ? "" : " against ") + record.name;
+  report.title = invocation.program + ": " + names;
+  report.subtitle =
+      fmt::format("{} on {}, {} training images, {}", options_.model, data.train.name(),
+                  count_text(double(data.train.size())), timestamp());
+  for (const std::string& warning : data.train.warnings()) report.notes.push_back(warning);
+  report.figures = curve_figures(report.runs);
+  report.environment = run.environment();
+  const int64_t shown = std::min<int64_t>(6, data.train.size());
+  ReplicaSheet sheet{.title = "Replicas",
+                     .caption = "Training images and how the augmentation of this run shows them",
+                     .sources = data.train.subset(shown).images(),
+                     .replicas = replica_pictures(options_, data.train, shown, 8),
+                     .replicas_per_source = 8,
+                     .labels = {}};
+  for (int64_t i = 0; i < shown; ++i)
+    sheet.labels.push_back(data.train.class_names()[static_cast<size_t>(data.train.label(i))]);
+  report.sheets.push_back(std::move(sheet));
+  write_report(run.path(), report);
+  std::cout << "\n"
+            << render_text(summary_table(report.runs)) << "\n"
+            << "report: " << run.file("report.html").string() << std::endl;
+}
+
+}  // namespace ditto::apps

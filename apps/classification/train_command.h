@@ -1,0 +1,30 @@
+// The command `train`: trains one classifier, or one for each loss of --compare, and writes the run
+// directory with weights, metrics and report.
+#pragma once
+
+#include "apps/classification/trainer.h"
+#include "apps/common/command_line.h"
+#include "apps/common/progress.h"
+#include "apps/common/report.h"
+#include "apps/common/run_directory.h"
+
+namespace ditto::apps {
+
+class TrainCommand {
+ public:
+  void declare(Config& config);
+  void run(const Invocation& invocation);
+
+ private:
+  RunRecord train(const std::string& loss, Trainer& trainer, const Invocation& invocation,
+                  RunDirectory& run, Progress& progress,
+                  const std::function<void(const std::string&)>& say);
+  void finish(Report& report, const DataPair& data, const Invocation& invocation,
+              RunDirectory& run);
+
+  TrainOptions options_;
+  RunDirectoryOptions directory_;
+  RunRecord failed_;
+};
+
+}  // namespace ditto::apps
