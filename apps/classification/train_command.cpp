@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "apps/common/environment.h"
@@ -16,7 +17,7 @@ void TrainCommand::declare(Config& config) {
 }
 
 void TrainCommand::run(const Invocation& invocation) {
-  check_options(options_);
+  const RunPlan plan = plan_runs(options_);
   if (options_.threads > 0) set_num_threads(options_.threads);
   const DataPair data = load_data(options_.data);
   // config.json holds what was decided, so that it repeats this run elsewhere.
@@ -33,23 +34,24 @@ void TrainCommand::run(const Invocation& invocation) {
                   count_text(double(data.test.size())), data.train.classes(), num_threads(),
                   run.path().string()));
 
-  const std::vector<std::string> losses =
-      options_.compare.empty() ? std::vector{options_.loss} : options_.compare;
   Report report;
-  int64_t steps = 0;  // the same for all runs, so that they see the same number of images
-  int64_t left = static_cast<int64_t>(losses.size());
+  int64_t rows_seen = 0;  // the same for all runs: they see the same number of images
+  int64_t left = static_cast<int64_t>(plan.runs.size());
   std::string failure;
   double calibrated_minutes = 0;
-  for (const std::string& loss : losses) {
-    Trainer trainer(options_, loss, data.train, data.test);
-    if (!trainer.model_note().empty() && report.notes.empty()) {
+  for (const PlannedRun& planned : plan.runs) {
+    Trainer trainer(planned.options, planned.options.loss, data.train, data.test);
+    const bool noted =
+        std::count(report.notes.begin(), report.notes.end(), trainer.model_note()) > 0;
+    if (!trainer.model_note().empty() && !noted) {
       say("note: " + trainer.model_note());
       report.notes.push_back(trainer.model_note());
     }
-    if (steps > 0) {
-      trainer.set_total_steps(steps);
+    const int64_t batch = planned.options.batch;
+    if (rows_seen > 0) {
+      trainer.set_total_steps(std::max<int64_t>(1, (rows_seen + batch / 2) / batch));
     } else if (options_.minutes > 0) {
-      steps = trainer.calibrate(options_.minutes);
+      const int64_t steps = trainer.calibrate(options_.minutes);
       calibrated_minutes = options_.minutes;
       options_.minutes = 0;
       options_.steps = steps;
@@ -58,38 +60,38 @@ void TrainCommand::run(const Invocation& invocation) {
                       number_text(calibrated_minutes), steps, steps / trainer.steps_per_epoch(),
                       steps));
     }
-    steps = trainer.total_steps();
-    progress.set_plan({.train_images = left * steps * options_.batch,
+    if (rows_seen == 0) rows_seen = trainer.total_steps() * batch;
+    progress.set_plan({.train_images = left * rows_seen,
                        .eval_images = left * trainer.planned_evaluations() * data.test.size()});
     --left;
     try {
-      report.runs.push_back(train(loss, trainer, invocation, run, progress, say));
+      report.runs.push_back(train(planned, trainer, invocation, run, progress, say));
     } catch (const Error& error) {
       report.runs.push_back(failed_);
-      failure = loss + ": " + error.what();
+      failure = planned.name + ": " + error.what();
       say(failure);
       break;  // the report of what was measured is still written
     }
-    const auto path = run.file(loss + ".safetensors");
-    save_weights(path, trainer.model(), options_.model, data.train);
+    const auto path = run.file(planned.name + ".safetensors");
+    save_weights(path, trainer.model(), planned.options.model, data.train);
   }
   progress.pause();
   finish(report, data, invocation, run);
   if (!failure.empty()) fail("[train_cifar] stopped: " + failure);
 }
 
-RunRecord TrainCommand::train(const std::string& loss, Trainer& trainer,
+RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
                               const Invocation& invocation, RunDirectory& run, Progress& progress,
                               const std::function<void(const std::string&)>& say) {
   Json config = invocation.config.dump();
-  config["loss"] = loss;
+  config.update(planned.changes);
   config["steps"] = trainer.total_steps();
-  RunRecorder recorder(run.metrics(), loss, config, double(trainer.parameter_count()));
-  say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", loss, options_.model,
-                  count_text(double(trainer.parameter_count())), trainer.total_steps(),
-                  options_.batch));
+  RunRecorder recorder(run.metrics(), planned.name, config, double(trainer.parameter_count()));
+  say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", planned.name,
+                  planned.options.model, count_text(double(trainer.parameter_count())),
+                  trainer.total_steps(), planned.options.batch));
   const int64_t record_every = std::max<int64_t>(1, trainer.total_steps() / 2000);
-  ProgressUpdate state{.run = loss};
+  ProgressUpdate state{.run = planned.name};
   TrainCallbacks callbacks;
   callbacks.on_step = [&](const StepReport& s) {
     state.evaluating = false;
@@ -103,7 +105,7 @@ RunRecord TrainCommand::train(const std::string& loss, Trainer& trainer,
     if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps)
       recorder.step({.step = double(s.step),
                      .epoch = s.epoch,
-                     .images = double(s.step) * double(options_.batch),
+                     .images = double(s.step) * double(planned.options.batch),
                      .loss = s.loss,
                      .learning_rate = s.learning_rate});
   };
@@ -114,11 +116,11 @@ RunRecord TrainCommand::train(const std::string& loss, Trainer& trainer,
   };
   callbacks.on_epoch = [&](const EpochMetrics& m) {
     recorder.epoch(m);
-    say(
-        fmt::format("{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
-                    "test accuracy {}  {:.0f} images/s  {}",
-                    loss, m.epoch, m.train_loss, percent_text(1 - m.train_error), m.test_loss,
-                    percent_text(1 - m.test_error), m.images_per_second, duration_text(m.seconds)));
+    say(fmt::format(
+        "{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
+        "test accuracy {}  {:.0f} images/s  {}",
+        planned.name, m.epoch, m.train_loss, percent_text(1 - m.train_error), m.test_loss,
+        percent_text(1 - m.test_error), m.images_per_second, duration_text(m.seconds)));
   };
   try {
     trainer.run(callbacks);

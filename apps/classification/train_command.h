@@ -1,7 +1,8 @@
-// The command `train`: trains one classifier, or one for each loss of --compare, and writes the run
+// The command `train`: trains the runs of a plan (--compare, --sweep, --seeds) and writes the run
 // directory with weights, metrics and report.
 #pragma once
 
+#include "apps/classification/run_plan.h"
 #include "apps/classification/trainer.h"
 #include "apps/common/command_line.h"
 #include "apps/common/progress.h"
@@ -16,7 +17,7 @@ class TrainCommand {
   void run(const Invocation& invocation);
 
  private:
-  RunRecord train(const std::string& loss, Trainer& trainer, const Invocation& invocation,
+  RunRecord train(const PlannedRun& planned, Trainer& trainer, const Invocation& invocation,
                   RunDirectory& run, Progress& progress,
                   const std::function<void(const std::string&)>& say);
   void finish(Report& report, const DataPair& data, const Invocation& invocation,

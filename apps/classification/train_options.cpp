@@ -25,8 +25,6 @@ void declare(Config& config, TrainOptions& o) {
   config.group("Model and loss");
   config.add("model", &o.model, "network").choices(models::model_names());
   config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
-  config.add("compare", &o.compare, "train once for each of these losses and compare them")
-      .choices(losses::loss_names());
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
   config.add("replicas", &o.replicas, "t-*: augmented replicas of each image in a batch")
@@ -75,6 +73,13 @@ void declare(Config& config, TrainOptions& o) {
   config.add("clip-norm", &o.clip_norm, "largest gradient norm; 0: no clipping").range(0, 1e9);
   config.add("eval-every", &o.eval_every, "epochs between evaluations").above(0, 1e6);
 
+  config.group("Several runs");
+  config.add("compare", &o.compare, "train once for each of these losses and compare them")
+      .choices(losses::loss_names());
+  config.add("sweep", &o.sweep, "NAME=v1,v2,...: train every run once for each value of an option");
+  config.add("seeds", &o.seeds, "train every run once for each seed; the table has the mean")
+      .at_least(0);
+
   config.group("Run");
   config.add("seed", &o.seed, "of weights, order and augmentation").at_least(0);
   config.add("threads", &o.threads, "of the computation; 0: all cores").range(0, 4096);
@@ -91,8 +96,6 @@ void check_options(const TrainOptions& o) {
       fail_usage("batch " + std::to_string(o.batch) + " in " + std::to_string(o.accumulate) +
                  " micro-batches cannot hold whole groups of " + option + " " +
                  std::to_string(replicas));
-    if (std::count(names.begin(), names.end(), name) > 1)
-      fail_usage("compare names " + name + " twice");
   }
   if (o.affine.scale_low > o.affine.scale_high) fail_usage("scale-low is above scale-high");
   if (o.warmup > 0 && o.schedule == "onecycle")

@@ -57,7 +57,9 @@ struct TrainOptions {
   double clip_norm = 0;  // 0: off
 
   int64_t seed = 1;
-  int threads = 0;  // 0: all cores
+  std::vector<int64_t> seeds;  // train every run once for each of these seeds instead
+  std::string sweep;           // "rho=0.1,0.3,1": train every run once for each of these values
+  int threads = 0;             // 0: all cores
   int workers = 1;
   double eval_every = 1;  // epochs
 };
