@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/classification/trainer.h"
+#include "apps/classification/weights.h"
 #include "apps/common/text.h"
 
 namespace ditto::apps {
@@ -17,11 +18,10 @@ void EvalCommand::declare(Config& config) {
 void EvalCommand::run(const Invocation&) {
   if (weights_.empty()) throw UsageError("eval needs --weights FILE");
   if (threads_ > 0) set_num_threads(threads_);
-  std::string trained_on;
-  const auto model = load_weights(weights_, &trained_on);
-  if (options_.dataset == "auto") options_.dataset = trained_on;
+  const TrainedModel trained = load_weights(weights_);
+  if (options_.dataset == "auto") options_.dataset = trained.info.dataset;
   const DataPair data = load_data(options_);
-  const EvalResult result = evaluate(*model, data.test);
+  const EvalResult result = evaluate(*trained.model, data.test);
   fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n", data.test.name(),
              count_text(double(result.images)), percent_text(result.accuracy), result.loss);
 }

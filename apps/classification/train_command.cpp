@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "apps/classification/weights.h"
 #include "apps/common/environment.h"
 #include "apps/common/files.h"
 #include "apps/common/text.h"

@@ -88,15 +88,6 @@ struct DataPair {
 };
 DataPair load_data(const DataOptions& options);
 
-// Writes the weights in PyTorch's names and order, with what is needed to build the model again as
-// metadata.
-void save_weights(const std::filesystem::path& path, const nn::Module& model,
-                  const std::string& model_name, const data::ImageDataset& dataset);
-// Builds the model that save_weights described and loads it. `dataset_name` receives the name of
-// the data set.
-std::unique_ptr<nn::Layer> load_weights(const std::filesystem::path& path,
-                                        std::string* dataset_name = nullptr);
-
 // Augmented replicas of `count` test images as pictures, under the training's augmentation.
 Tensor replica_pictures(const TrainOptions& options, const data::ImageDataset& dataset,
                         int64_t count, int replicas);

@@ -1,9 +1,5 @@
 // The parts of trainer.h that touch files and pictures.
 #include "apps/classification/trainer.h"
-#include "apps/common/text.h"
-#include "core/serialize.h"
-#include "models/models.h"
-#include "nn/state_dict.h"
 
 namespace ditto::apps {
 
@@ -19,45 +15,6 @@ DataPair load_data(const DataOptions& options) {
   if (options.test_images > 0) pair.test = pair.test.take(options.test_images, 0);
   release_cached_memory();  // the whole set that a subset was taken from
   return pair;
-}
-
-void save_weights(const std::filesystem::path& path, const nn::Module& model,
-                  const std::string& model_name, const data::ImageDataset& dataset) {
-  TensorMap tensors;
-  for (const nn::StateEntry& entry : nn::state_dict(model)) tensors[entry.name] = entry.tensor;
-  save_safetensors(path, tensors,
-                   {{"format", "pt"},
-                    {"model", model_name},
-                    {"dataset", dataset.name()},
-                    {"image_size", std::to_string(dataset.height())},
-                    {"in_channels", std::to_string(dataset.channels())},
-                    {"num_classes", std::to_string(dataset.classes())}});
-}
-
-std::unique_ptr<nn::Layer> load_weights(const std::filesystem::path& path,
-                                        std::string* dataset_name) {
-  const SafetensorsFile file = load_safetensors(path);
-  const auto text = [&](const std::string& key) {
-    const auto found = file.metadata.find(key);
-    check(found != file.metadata.end(), "[load_weights] the file's metadata has no entry", key, ":",
-          path.string());
-    return found->second;
-  };
-  const auto number = [&](const std::string& key) {
-    const std::string value = text(key);
-    const bool digits = !value.empty() && value.size() < 7 &&
-                        value.find_first_not_of("0123456789") == std::string::npos;
-    check(digits && std::stoll(value) > 0, "[load_weights] metadata", key, "is not a size:", value);
-    return static_cast<int64_t>(std::stoll(value));
-  };
-  auto model = models::make_model(text("model"), {.image_size = number("image_size"),
-                                                  .in_channels = number("in_channels"),
-                                                  .num_classes = number("num_classes")});
-  std::vector<nn::StateEntry> entries;
-  for (const auto& [name, tensor] : file.tensors) entries.push_back({name, tensor});
-  nn::load_state_dict(*model, entries);
-  if (dataset_name) *dataset_name = text("dataset");
-  return model;
 }
 
 Tensor replica_pictures(const TrainOptions& options, const data::ImageDataset& dataset,

@@ -4,7 +4,6 @@
 
 #include "autograd/ops.h"
 #include "tests/support/catch.h"
-#include "tests/support/temp_dir.h"
 
 namespace ditto::apps {
 namespace {
@@ -167,21 +166,6 @@ TEST_CASE("trainer: options that do not fit are errors", "[apps]") {
   o.model = "resnet21";
   CHECK_THROWS_WITH(Trainer(o, "cce", train, test), testing::contains("resnet21"));
   CHECK_THROWS_WITH(Trainer(small_options(), "sse", train, test), testing::contains("sse"));
-}
-
-TEST_CASE("weights: saved and loaded again they evaluate the same", "[apps]") {
-  const auto train = stripes(64, 1), test = stripes(32, 2);
-  const testing::TempDir folder;
-  Trainer trainer(small_options(), "cce", train, test);
-  trainer.run({});
-  const auto path = folder.path() / "weights.safetensors";
-  save_weights(path, trainer.model(), "mlp", train);
-  std::string trained_on;
-  const auto loaded = load_weights(path, &trained_on);
-  CHECK(trained_on == "stripes");
-  CHECK(evaluate(*loaded, test).loss == evaluate(trainer.model(), test).loss);
-  CHECK_THROWS_WITH(load_weights(folder.path() / "none.safetensors"),
-                    testing::contains("none.safetensors"));
 }
 
 TEST_CASE("replica pictures: deterministic, different replicas, right shape", "[apps]") {

@@ -1,0 +1,40 @@
+// Weights files: a trained classifier with everything that using it takes. The tensors have
+// PyTorch's names and order; the metadata names the model, the classes and the preprocessing, so
+// that neither the training's options nor its data are needed again.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "models/models.h"
+#include "nn/layer.h"
+
+namespace ditto::apps {
+
+struct WeightsInfo {
+  std::string model, dataset;
+  models::ModelOptions shape;
+  // Empty in files that lack them (written elsewhere): the data set then has to say.
+  std::vector<std::string> class_names;
+  data::ChannelStatistics statistics;
+
+  // The class's name, or "class 7".
+  std::string class_name(int64_t index) const;
+};
+
+struct TrainedModel {
+  std::unique_ptr<nn::Layer> model;  // in evaluation mode
+  WeightsInfo info;
+};
+
+void save_weights(const std::filesystem::path& path, const nn::Module& model,
+                  const std::string& model_name, const data::ImageDataset& dataset);
+
+// Builds the model that the metadata describes and loads its tensors. Throws Error with the path
+// and the metadata's entry or the tensor when something is missing, malformed or does not fit.
+TrainedModel load_weights(const std::filesystem::path& path);
+
+}  // namespace ditto::apps
