@@ -12,10 +12,17 @@ namespace ditto::models {
 struct ModelOptions {
   int64_t image_size = 32;
   int64_t in_channels = 3;
+  // 0: an encoder, which ends with the features that the classifier would read. The mlp has none.
   int64_t num_classes = 10;
 };
 
-// The accepted names, in the order help texts show them.
+// The accepted names, in the order help texts show them:
+//   resnet20 ... resnet110         He et al. 2015 for CIFAR, parameter-free shortcuts (option A)
+//   resnet20-b ... resnet110-b     the same with projections (option B)
+//   resnet18 ... resnet101         He et al. 2015 for ImageNet, with a stem for small images
+//   resnet18-imagenet ...          the same with the ImageNet stem: torchvision's models
+//   densenet40, densenet-bc-100    Huang et al. 2017, growth 12
+//   mlp                            two hidden layers, 256 and 128 wide
 std::vector<std::string> model_names();
 
 // A model with parameters at zero; call nn::init next. "resnet40" of paper 000 has no integer n in

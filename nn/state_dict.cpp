@@ -21,6 +21,13 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
+// The first of the prefixes that the name starts with, or null.
+const std::string* prefix_of(const std::string& name, const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix : prefixes)
+    if (name.rfind(prefix, 0) == 0) return &prefix;
+  return nullptr;
+}
+
 }  // namespace
 
 Tensor to_file_layout(const Tensor& memory, Layout layout, const Shape& grid) {
@@ -58,11 +65,16 @@ std::vector<StateEntry> state_dict(const Module& module) {
   return out;
 }
 
-LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, bool strict) {
+LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, bool strict,
+                           const std::vector<std::string>& head) {
   std::map<std::string, const StateEntry*> given;
   for (const StateEntry& entry : entries) given[entry.name] = &entry;
   LoadReport report;
-  std::vector<std::pair<Tensor, Tensor>> copies;
+  struct Copy {
+    std::string name;
+    Tensor target, source;
+  };
+  std::vector<Copy> copies;
   for (const NamedParameter& p : everything(module)) {
     const auto found = given.find(p.name);
     if (found == given.end()) {
@@ -78,14 +90,32 @@ LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entrie
                                   to_string(expected) + ", file " + to_string(source.dtype()) +
                                   " " + to_string(source.shape()) + ")");
     else
-      copies.emplace_back(p.tensor.detach(), to_memory_layout(source, p.layout, p.file_grid));
+      copies.push_back(
+          {p.name, p.tensor.detach(), to_memory_layout(source, p.layout, p.file_grid)});
     given.erase(found);
   }
   for (const auto& [name, entry] : given) report.unexpected.push_back(name);
-  if (strict && !report.ok())
-    fail("[load_state_dict] missing: " + join(report.missing) +
-         "; unexpected: " + join(report.unexpected) + "; mismatched: " + join(report.mismatched));
-  for (auto& [target, source] : copies) target.copy_(source);
+
+  // What is wrong outside the heads; and heads of which something does not fit.
+  LoadReport wrong;
+  std::vector<std::string> replaced;
+  for (auto list : {&LoadReport::missing, &LoadReport::unexpected, &LoadReport::mismatched}) {
+    for (const std::string& name : report.*list) {
+      const std::string* part = prefix_of(name, head);
+      part ? replaced.push_back(*part) : (wrong.*list).push_back(name);
+    }
+  }
+  if (strict && !wrong.ok())
+    fail("[load_state_dict] missing: " + join(wrong.missing) +
+         "; unexpected: " + join(wrong.unexpected) + "; mismatched: " + join(wrong.mismatched));
+  for (Copy& copy : copies) {
+    if (const std::string* part = prefix_of(copy.name, replaced)) {
+      report.mismatched.push_back(copy.name + " (the rest of " + *part + " does not fit)");
+      continue;
+    }
+    copy.target.copy_(copy.source);
+    report.loaded.push_back(copy.name);
+  }
   return report;
 }
 

@@ -18,15 +18,19 @@ struct StateEntry {
 std::vector<StateEntry> state_dict(const Module& module);
 
 struct LoadReport {
-  std::vector<std::string> missing, unexpected, mismatched;  // the last with both shapes or dtypes
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing, unexpected, mismatched;  // the last with the reason
   bool ok() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
 };
 
 // Copies entries into the module where name, shape and dtype kind agree. Floating dtypes are
 // converted. `strict` throws with the full list when anything is missing, unexpected or mismatched,
 // before a single value is changed.
+//
+// `head` names parts that may differ even so, by prefixes such as "fc.": a head of which any tensor
+// does not fit is left out as a whole, keeps its values, and is reported.
 LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries,
-                           bool strict = true);
+                           bool strict = true, const std::vector<std::string>& head = {});
 
 // PyTorch order <-> memory order of one tensor.
 Tensor to_file_layout(const Tensor& memory, Layout layout, const Shape& grid);

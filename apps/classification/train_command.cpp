@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "apps/classification/pretrained.h"
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
 #include "apps/common/files.h"
@@ -48,6 +49,8 @@ void TrainCommand::run(const Invocation& invocation) {
       say("note: " + trainer.model_note());
       report.notes.push_back(trainer.model_note());
     }
+    if (!planned.options.init_weights.empty())
+      say(pretrained_text(planned.options.init_weights, trainer.pretrained()));
     const int64_t batch = planned.options.batch;
     if (rows_seen > 0) {
       trainer.set_total_steps(std::max<int64_t>(1, (rows_seen + batch / 2) / batch));

@@ -24,6 +24,8 @@ void declare(Config& config, TrainOptions& o) {
   declare(config, o.data);
   config.group("Model and loss");
   config.add("model", &o.model, "network").choices(models::model_names());
+  config.add("init-weights", &o.init_weights,
+             "safetensors file to start from; a head of another shape is replaced");
   config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");

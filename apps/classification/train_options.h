@@ -24,6 +24,7 @@ struct DataOptions {
 struct TrainOptions {
   DataOptions data;
   std::string model = "resnet20";
+  std::string init_weights;  // safetensors file to start from; a head of another shape stays new
 
   std::string loss = "cce";
   std::vector<std::string> compare;  // train once for each of these losses instead

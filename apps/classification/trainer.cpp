@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "apps/classification/pretrained.h"
 #include "autograd/ops.h"
 #include "kernels/optim.h"
 #include "losses/cross_entropy.h"
@@ -99,6 +100,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
                                .num_classes = train.classes()},
                               &note_);
   nn::init(*model_, static_cast<uint64_t>(options.seed));
+  if (!options.init_weights.empty()) pretrained_ = load_pretrained(*model_, options.init_weights);
   total_steps_ = options.steps > 0
                      ? options.steps
                      : std::max<int64_t>(1, std::llround(options.epochs * steps_per_epoch()));

@@ -10,6 +10,7 @@
 #include "data/loader.h"
 #include "nn/layer.h"
 #include "nn/optim/optimizer.h"
+#include "nn/state_dict.h"
 
 namespace ditto::apps {
 
@@ -58,6 +59,8 @@ class Trainer {
   nn::Layer& model() { return *model_; }
   int64_t parameter_count() const { return model_->parameter_count(); }
   const std::string& model_note() const { return note_; }
+  // What was taken from options.init_weights; empty without it.
+  const nn::LoadReport& pretrained() const { return pretrained_; }
   double steps_per_epoch() const;
   int64_t planned_evaluations() const;
 
@@ -78,6 +81,7 @@ class Trainer {
   data::ImageDataset train_, test_;
   std::unique_ptr<nn::Layer> model_;
   std::string note_;
+  nn::LoadReport pretrained_;
   int64_t total_steps_ = 0;
 };
 

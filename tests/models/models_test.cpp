@@ -3,8 +3,11 @@
 
 #include <map>
 
+#include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
+#include "models/densenet.h"
 #include "models/mlp.h"
+#include "models/resnet.h"
 #include "models/resnet_cifar.h"
 #include "tests/support/catch.h"
 #include "tests/support/hash_values.h"
@@ -27,22 +30,45 @@ Tensor positive(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("models: parameter counts of the CIFAR ResNets", "[models]") {
+TEST_CASE("models: parameter counts", "[models]") {
   struct Row {
     const char* name;
-    int64_t cifar10, cifar100;
+    int64_t classes, count;
   };
-  // Convolutions without bias, scale and shift per norm, classifier with bias; 90 more classes cost
-  // 90 * 65.
-  const std::vector<Row> rows = {
-      {"resnet20", 269'722, 275'572},      {"resnet32", 464'154, 470'004},
-      {"resnet44", 658'586, 664'436},      {"resnet56", 853'018, 858'868},
-      {"resnet110", 1'727'962, 1'733'812}, {"resnet40", 658'586, 664'436}};
+  // Convolutions without bias, scale and shift per norm, classifier with bias.
+  const std::vector<Row> rows = {{"resnet20", 10, 269'722},
+                                 {"resnet32", 10, 464'154},
+                                 {"resnet44", 10, 658'586},
+                                 {"resnet56", 10, 853'018},
+                                 {"resnet110", 10, 1'727'962},
+                                 {"resnet40", 10, 658'586},
+                                 {"resnet20", 100, 275'572},
+                                 {"resnet44", 100, 664'436},
+                                 {"resnet110", 100, 1'733'812},
+                                 {"resnet20-b", 10, 272'474},
+                                 {"resnet44-b", 10, 661'338},
+                                 {"resnet110-b", 10, 1'730'714},
+                                 {"densenet40", 10, 1'019'722},
+                                 {"densenet40", 100, 1'060'132},
+                                 {"densenet-bc-100", 10, 769'162},
+                                 {"densenet-bc-100", 100, 800'032},
+                                 {"resnet18", 0, 11'168'832},
+                                 {"resnet18", 10, 11'173'962},
+                                 {"resnet34", 0, 21'276'992},
+                                 {"resnet34", 10, 21'282'122},
+                                 {"resnet50", 0, 23'500'352},
+                                 {"resnet50", 10, 23'520'842},
+                                 {"resnet101", 0, 42'492'480},
+                                 {"resnet101", 10, 42'512'970},
+                                 {"resnet18-imagenet", 1000, 11'689'512},
+                                 {"resnet34-imagenet", 1000, 21'797'672},
+                                 {"resnet50-imagenet", 1000, 25'557'032},
+                                 {"resnet101-imagenet", 1000, 44'549'160}};
   for (const Row& row : rows) {
-    INFO(row.name);
-    CHECK(make_model(row.name, {.num_classes = 10})->parameter_count() == row.cifar10);
-    CHECK(make_model(row.name, {.num_classes = 100})->parameter_count() == row.cifar100);
+    INFO(row.name << " with " << row.classes << " classes");
+    CHECK(make_model(row.name, {.num_classes = row.classes})->parameter_count() == row.count);
   }
+  CHECK(DenseNet({.init_channels = 24}).parameter_count() == 1'059'298);
   // One image channel: the first convolution has 2 * 9 * 16 weights less.
   CHECK(make_model("resnet20", {.in_channels = 1})->parameter_count() == 269'722 - 288);
 }
@@ -103,12 +129,17 @@ TEST_CASE("models: an unknown name or depth is an error", "[models]") {
                                                     contains("resnet20") && contains("mlp"));
   CHECK_THROWS_WITH(ResNetCifar({.depth = 40}), contains("[resnet]") && contains("40"));
   CHECK_THROWS_WITH(ResNetCifar({.depth = 2}), contains("[resnet]"));
+  CHECK_THROWS_WITH(ResNet({.depth = 20}), contains("[resnet]") && contains("20"));
+  CHECK_THROWS_WITH(DenseNet({.depth = 41}), contains("[densenet]") && contains("3 n + 4"));
+  CHECK_THROWS_WITH(DenseNet({.depth = 43, .bottleneck = true}), contains("6 n + 4"));
+  CHECK_THROWS_WITH(DenseNet({.compression = 0}), contains("[densenet] compression"));
+  CHECK_THROWS_WITH(BasicBlock(8, 4, 1, Shortcut::Pad), contains("option A"));
 }
 
 TEST_CASE("models: option A takes every second pixel and appends zero channels", "[models]") {
   // Fresh parameters are zero, so the convolutions' branch adds nothing: the block gives its
   // shortcut.
-  BasicBlock block(3, 8, 2);
+  BasicBlock block(3, 8, 2, Shortcut::Pad);
   for (const Shape& shape : {Shape{2, 6, 4, 3}, Shape{1, 5, 7, 3}}) {
     INFO(to_string(shape));
     Tensor x = positive(shape);
@@ -159,13 +190,67 @@ TEST_CASE("models: logits and features for any image size", "[models]") {
   for (size_t i = 0; i < alone.size(); ++i) CHECK(alone[i] == Approx(both[i]).epsilon(1e-5));
 }
 
+TEST_CASE("models: without classes a model gives its features", "[models]") {
+  struct Row {
+    const char* name;
+    int64_t image, features;
+  };
+  for (const Row& row : {Row{"resnet20", 9, 64}, Row{"resnet20-b", 8, 64}, Row{"resnet18", 8, 512},
+                         Row{"resnet18-imagenet", 33, 512}, Row{"resnet50", 8, 2048},
+                         Row{"densenet40", 9, 448}, Row{"densenet-bc-100", 8, 342}}) {
+    INFO(row.name);
+    const Tensor x = positive({2, row.image, row.image, 3});
+    const auto encoder = make_model(row.name, {.num_classes = 0});
+    nn::init(*encoder, 1);
+    encoder->eval();
+    const Tensor features = encoder->forward(x);
+    REQUIRE(features.shape() == Shape{2, row.features});
+    // The same network with a classifier computes a linear map of these features.
+    const auto classifier = make_model(row.name, {.num_classes = 5});
+    nn::init(*classifier, 1);
+    classifier->eval();
+    const auto parameters = classifier->named_parameters();
+    const Tensor w = parameters[parameters.size() - 2].tensor, b = parameters.back().tensor;
+    CHECK(w.shape() == Shape{5, row.features});
+    const auto expected = linear(features, w, b).detach().to_vector<float>();
+    CHECK(classifier->forward(x).detach().to_vector<float>() == expected);
+  }
+}
+
+TEST_CASE("models: DenseNet's names and shapes are torchvision's", "[models]") {
+  const auto shapes_of = [](const char* name) {
+    std::map<std::string, Shape> shapes;
+    for (const nn::NamedParameter& p : make_model(name, {})->named_parameters())
+      shapes[p.name] = p.tensor.shape();
+    return shapes;
+  };
+  auto plain = shapes_of("densenet40");
+  CHECK(plain["features.conv0.weight"] == Shape{16, 3, 3, 3});
+  CHECK(plain["features.denseblock1.denselayer1.norm1.weight"] == Shape{16});
+  CHECK(plain["features.denseblock1.denselayer12.conv1.weight"] == Shape{12, 3, 3, 148});
+  CHECK(plain["features.transition1.norm.bias"] == Shape{160});
+  CHECK(plain["features.transition2.conv.weight"] == Shape{304, 1, 1, 304});
+  CHECK(plain["features.norm5.weight"] == Shape{448});
+  CHECK(plain["classifier.weight"] == Shape{10, 448});
+  CHECK(plain.size() == 2 * (36 + 2 + 1) + 36 + 2 + 1 + 2);
+  auto bottleneck = shapes_of("densenet-bc-100");
+  CHECK(bottleneck["features.conv0.weight"] == Shape{24, 3, 3, 3});
+  CHECK(bottleneck["features.denseblock3.denselayer16.conv1.weight"] == Shape{48, 1, 1, 330});
+  CHECK(bottleneck["features.denseblock3.denselayer16.norm2.weight"] == Shape{48});
+  CHECK(bottleneck["features.denseblock3.denselayer16.conv2.weight"] == Shape{12, 3, 3, 48});
+  CHECK(bottleneck["features.transition1.conv.weight"] == Shape{108, 1, 1, 216});
+}
+
 TEST_CASE("models: input that does not fit is an error", "[models]") {
   const auto model = make_model("resnet20", {});
   CHECK_THROWS_WITH(model->forward(positive({2, 32, 32, 1})), contains("[conv2d]"));
   CHECK_THROWS_WITH(model->forward(positive({32, 32, 3})), contains("[conv2d]"));
   CHECK_THROWS_AS(model->forward(Tensor()), Error);
   CHECK_THROWS_AS(model->forward(positive({2, 32, 32, 3}).to(Dtype::F64)), Error);
-  CHECK_THROWS_WITH(make_model("resnet20", {.num_classes = 0}), contains("[linear]"));
+  CHECK_THROWS_WITH(make_model("resnet20", {.num_classes = -1}), contains("[resnet]"));
+  CHECK_THROWS_WITH(make_model("resnet18", {.num_classes = -1}), contains("[resnet]"));
+  CHECK_THROWS_WITH(make_model("densenet40", {.num_classes = -1}), contains("[densenet]"));
+  CHECK_THROWS_WITH(make_model("mlp", {.num_classes = 0}), contains("[models] mlp"));
   CHECK_THROWS_WITH(make_model("resnet20", {.in_channels = 0}), contains("[conv2d]"));
 }
 

@@ -132,6 +132,34 @@ TEST_CASE("load_state_dict: reports everything and changes nothing when strict",
   CHECK(net.parameters()[2].detach().to_vector<float>() == std::vector<float>(4, 9.0f));
 }
 
+TEST_CASE("load_state_dict: a head that does not fit is left out as a whole", "[nn]") {
+  Net source, net;
+  init(source, 1);
+  init(net, 2);
+  const std::vector<Tensor> mine = net.parameters();
+  const auto head = mine[4].detach().to_vector<float>(), bias = mine[5].detach().to_vector<float>();
+  std::vector<StateEntry> entries = state_dict(source);
+  REQUIRE(entries[4].name == "head.1.weight");
+  Shape other = entries[4].tensor.shape();
+  other[1] += 1;
+  entries[4].tensor = Tensor::zeros(other);
+  CHECK_THROWS_WITH(load_state_dict(net, entries), testing::contains("mismatched: head.1.weight"));
+  entries.push_back({"head.2.weight", Tensor::zeros({1})});
+  const LoadReport report = load_state_dict(net, entries, true, {"head."});
+  CHECK(report.loaded.size() == entries.size() - 3);
+  CHECK(report.unexpected == std::vector<std::string>{"head.2.weight"});
+  REQUIRE(report.mismatched.size() == 2);
+  CHECK_THAT(report.mismatched[0], testing::contains("head.1.weight (model f32"));
+  CHECK_THAT(report.mismatched[1], testing::contains("head.1.bias (the rest of head."));
+  CHECK(mine[4].detach().to_vector<float>() == head);
+  CHECK(mine[5].detach().to_vector<float>() == bias);
+  CHECK(mine[0].detach().to_vector<float>() == source.parameters()[0].detach().to_vector<float>());
+  // A tensor outside the head still must fit.
+  entries[0].tensor = Tensor::zeros({1});
+  CHECK_THROWS_WITH(load_state_dict(net, entries, true, {"head."}),
+                    testing::contains("missing: ; unexpected: ; mismatched: conv.weight"));
+}
+
 TEST_CASE("module: train, eval, freezing and f64 reach every child", "[nn]") {
   Net net;
   init(net, 1);
