@@ -145,4 +145,13 @@ RunPlan plan_runs(const TrainOptions& options) {
   return plan;
 }
 
+std::string plan_title(const RunPlan& plan) {
+  std::string title = join(plan.losses(), " against ");
+  if (!plan.swept.empty()) title += fmt::format(", {} {}", plan.swept, join(plan.values(), ", "));
+  std::vector<std::string> seeds;
+  for (const int64_t seed : plan.seeds()) seeds.push_back(std::to_string(seed));
+  if (seeds.size() > 1) title += ", seeds " + join(seeds, ", ");
+  return title;
+}
+
 }  // namespace ditto::apps

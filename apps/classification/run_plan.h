@@ -35,4 +35,7 @@ struct RunPlan {
 // run that check_options refuses.
 RunPlan plan_runs(const TrainOptions& options);
 
+// "cce against t-cce, rho 0.1, 0.3, 1, seeds 1, 2, 3".
+std::string plan_title(const RunPlan& plan);
+
 }  // namespace ditto::apps

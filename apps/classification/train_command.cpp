@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "apps/classification/pretrained.h"
+#include "apps/classification/sweep_summary.h"
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
 #include "apps/common/files.h"
@@ -80,7 +81,7 @@ void TrainCommand::run(const Invocation& invocation) {
     save_weights(path, trainer.model(), planned.options.model, data.train);
   }
   progress.pause();
-  finish(report, data, invocation, run);
+  finish(plan, report, data, invocation, run);
   if (!failure.empty()) fail("[train_cifar] stopped: " + failure);
 }
 
@@ -137,12 +138,9 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
   return recorder.record();
 }
 
-void TrainCommand::finish(Report& report, const DataPair& data, const Invocation& invocation,
-                          RunDirectory& run) {
-  std::string names;
-  for (const RunRecord& record : report.runs)
-    names += (names.empty() ? "" : " against ") + record.name;
-  report.title = invocation.program + ": " + names;
+void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& data,
+                          const Invocation& invocation, RunDirectory& run) {
+  report.title = invocation.program + ": " + plan_title(plan);
   report.subtitle =
       fmt::format("{} on {}, {} training images, {}", options_.model, data.train.name(),
                   count_text(double(data.train.size())), timestamp());
@@ -159,10 +157,17 @@ void TrainCommand::finish(Report& report, const DataPair& data, const Invocation
   for (int64_t i = 0; i < shown; ++i)
     sheet.labels.push_back(data.train.class_names()[static_cast<size_t>(data.train.label(i))]);
   report.sheets.push_back(std::move(sheet));
+  std::cout << "\n" << render_text(summary_table(report.runs)) << "\n";
+  if (is_sweep(plan)) {
+    const Table table = sweep_table(plan, report.runs);
+    report.tables.push_back({.title = plan.swept.empty() ? "Seeds" : "Sweep", .table = table});
+    auto figures = sweep_figures(plan, report.runs);
+    report.figures.insert(report.figures.begin(), figures.begin(), figures.end());
+    write_file(run.file("sweep.csv"), sweep_csv(plan, report.runs));
+    std::cout << render_text(table) << "\n";
+  }
   write_report(run.path(), report);
-  std::cout << "\n"
-            << render_text(summary_table(report.runs)) << "\n"
-            << "report: " << run.file("report.html").string() << std::endl;
+  std::cout << "report: " << run.file("report.html").string() << std::endl;
 }
 
 }  // namespace ditto::apps

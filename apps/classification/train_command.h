@@ -20,8 +20,8 @@ class TrainCommand {
   RunRecord train(const PlannedRun& planned, Trainer& trainer, const Invocation& invocation,
                   RunDirectory& run, Progress& progress,
                   const std::function<void(const std::string&)>& say);
-  void finish(Report& report, const DataPair& data, const Invocation& invocation,
-              RunDirectory& run);
+  void finish(const RunPlan& plan, Report& report, const DataPair& data,
+              const Invocation& invocation, RunDirectory& run);
 
   TrainOptions options_;
   RunDirectoryOptions directory_;

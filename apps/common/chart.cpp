@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "apps/common/svg.h"
 #include "apps/common/text.h"
@@ -72,6 +73,11 @@ void open_up(Extent& extent) {
 
 Axis x_axis(const Chart& chart, Extent extent) {
   if (chart.x_min) extent.include(*chart.x_min);
+  for (const auto& [place, name] : chart.x_ticks) {
+    // Half a unit around named places, so that the names have room.
+    extent.include(place - 0.5);
+    extent.include(place + 0.5);
+  }
   open_up(extent);
   return {extent.low,      extent.high, kLeft,
           kWidth - kRight, false,       nice_ticks(extent.low, extent.high, 8)};
@@ -109,11 +115,14 @@ void draw_axes(SvgWriter& svg, const Chart& chart, const Axis& x, const Axis& y)
     svg.text({x.from - 7, y(tick) + 4}, tick_text(tick, step, chart.y_style),
              "text-anchor=\"end\" fill=\"#424a53\"");
   }
-  for (double tick : x.ticks) {
+  std::vector<std::pair<double, std::string>> x_ticks = chart.x_ticks;
+  if (x_ticks.empty())
+    for (double tick : x.ticks)
+      x_ticks.emplace_back(tick, tick_text(tick, spacing(x.ticks), chart.x_style));
+  for (const auto& [tick, name] : x_ticks) {
     svg.line({x(tick), y.to}, {x(tick), y.from}, kGrid);
     svg.line({x(tick), y.from}, {x(tick), y.from + 4}, kAxis);
-    svg.text({x(tick), y.from + 18}, tick_text(tick, spacing(x.ticks), chart.x_style),
-             "text-anchor=\"middle\" fill=\"#424a53\"");
+    svg.text({x(tick), y.from + 18}, shorten(name, 16), "text-anchor=\"middle\" fill=\"#424a53\"");
   }
   svg.line({x.from, y.from}, {x.to, y.from}, kAxis);
   svg.line({x.from, y.from}, {x.from, y.to}, kAxis);
@@ -123,6 +132,12 @@ void draw_axes(SvgWriter& svg, const Chart& chart, const Axis& x, const Axis& y)
       fmt::format("text-anchor=\"middle\" fill=\"#24292f\" transform=\"rotate(-90 16 {})\"",
                   svg_number((y.from + y.to) / 2));
   svg.text({16, (y.from + y.to) / 2}, chart.y_label, turned);
+}
+
+std::string x_name(const Chart& chart, double x) {
+  for (const auto& [place, name] : chart.x_ticks)
+    if (place == x) return name;
+  return number_text(x, 6);
 }
 
 void draw_series(SvgWriter& svg, const Chart& chart, const Series& series, const Axis& x,
@@ -146,6 +161,14 @@ void draw_series(SvgWriter& svg, const Chart& chart, const Series& series, const
       flush();
   }
   flush();
+  for (size_t i = 0; i < series.spread.size(); ++i) {
+    const double low = series.y[i] - series.spread[i], high = series.y[i] + series.spread[i];
+    if (!usable(chart, series.x[i], low) || !usable(chart, series.x[i], high)) continue;
+    const double at = x(series.x[i]);
+    const std::string thin = fmt::format("stroke=\"{}\" stroke-width=\"1.2\"", colour);
+    svg.line({at, y(low)}, {at, y(high)}, thin);
+    for (double end : {low, high}) svg.line({at - 4, y(end)}, {at + 4, y(end)}, thin);
+  }
   if (series.dashed || !series.markers || series.x.size() > kMostMarkers) return;
   for (size_t i = 0; i < series.x.size(); ++i) {
     if (!usable(chart, series.x[i], series.y[i])) continue;
@@ -154,7 +177,7 @@ void draw_series(SvgWriter& svg, const Chart& chart, const Series& series, const
                fmt::format("{}: {} at {} {}", series.name,
                            chart.y_style == NumberStyle::Percent ? percent_text(value)
                                                                  : number_text(value, 5),
-                           chart.x_label, number_text(series.x[i], 6)));
+                           chart.x_label, x_name(chart, series.x[i])));
   }
 }
 
@@ -287,10 +310,16 @@ std::string render_svg(const Chart& chart) {
   for (const Series& series : chart.series) {
     check(series.x.size() == series.y.size(), "[chart] x and y differ in length:", series.name,
           series.x.size(), series.y.size());
+    check(series.spread.empty() || series.spread.size() == series.y.size(),
+          "[chart] spread and y differ in length:", series.name, series.spread.size(),
+          series.y.size());
     for (size_t i = 0; i < series.x.size(); ++i) {
       if (!usable(chart, series.x[i], series.y[i])) continue;
       x_extent.include(series.x[i]);
       y_extent.include(series.y[i]);
+      if (series.spread.empty() || !std::isfinite(series.spread[i])) continue;
+      for (double end : {series.y[i] - series.spread[i], series.y[i] + series.spread[i]})
+        if (usable(chart, series.x[i], end)) y_extent.include(end);
     }
   }
   SvgWriter svg(kWidth, kHeight, chart.title);

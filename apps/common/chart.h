@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ditto::apps {
@@ -11,10 +12,11 @@ namespace ditto::apps {
 enum class NumberStyle { Plain, Percent, Count };
 
 struct Series {
-  std::string name;          // series of the same name and colour share a legend entry
-  std::vector<double> x, y;  // of equal length; a non-finite value is a gap
-  int colour = 0;            // index into the palette; repeats after sixteen
+  std::string name;                    // series of the same name and colour share a legend entry
+  std::vector<double> x = {}, y = {};  // of equal length; a non-finite value is a gap
+  int colour = 0;                      // index into the palette; repeats after sixteen
   bool dashed = false;
+  std::vector<double> spread = {};  // half the height of an error bar on each point, or empty
   bool markers = true;  // a dot on every point of a solid line, unless there are very many
 };
 
@@ -25,10 +27,12 @@ struct Chart {
   std::optional<double> x_min;            // default: the data's; points left of it are not used
   std::optional<double> y_min;            // default: the data's, or 0 where that is near
   std::string solid_label, dashed_label;  // what the line styles mean: "test", "train"
+  std::vector<std::pair<double, std::string>> x_ticks;  // places and their names; default: numbers
   std::vector<Series> series;
 };
 
-// A complete SVG file. Throws Error when a series has x and y of different lengths.
+// A complete SVG file. Throws Error when a series has x, y or spread of different
+// lengths.
 std::string render_svg(const Chart& chart);
 
 // The palette's colour as "#rrggbb": Okabe and Ito's eight, which colour-blind readers tell apart

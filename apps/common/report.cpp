@@ -14,7 +14,8 @@
 namespace ditto::apps {
 namespace {
 
-constexpr size_t kMostStepPoints = 200;
+// Of all runs' step curves together: many noisy lines on top of each other need more smoothing.
+constexpr size_t kMostStepPoints = 400;
 
 // Colours are all set, background included, so that dark-mode browsers show the same page. The
 // policy forbids every request: what is not in the file cannot be loaded by accident.
@@ -35,9 +36,10 @@ h2 {{ font-size: 18px; margin: 34px 0 10px; }}
 .muted, figcaption {{ color: #57606a; }}
 .card {{ background: #fff; border: 1px solid #d8dee4; border-radius: 8px; padding: 14px 16px;
   overflow-x: auto; }}
-.grid {{ display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr));
+.grid {{ display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 520px), 1fr));
   align-items: start; }}
 figure {{ margin: 0; }}
+.wide {{ grid-column: 1 / -1; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
 figcaption {{ font-size: 13px; margin-top: 6px; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
@@ -74,8 +76,8 @@ std::string swatch(size_t run) {
                      palette_colour(static_cast<int>(run)));
 }
 
-std::string summary_html(const std::vector<RunRecord>& runs) {
-  const Table table = summary_table(runs);
+// `swatches`: the rows are the runs, in the order of their colours.
+std::string table_html(const Table& table, bool swatches) {
   std::string html = "<table class=\"summary\">\n<thead><tr>";
   for (const Table::Column& column : table.columns)
     html += fmt::format("<th{}>{}</th>", column.number ? " class=\"number\"" : "",
@@ -86,12 +88,40 @@ std::string summary_html(const std::vector<RunRecord>& runs) {
     for (size_t c = 0; c < table.columns.size(); ++c) {
       std::string classes = table.columns[c].number ? "number" : "";
       if (table.is_best(static_cast<int>(r), static_cast<int>(c))) classes += " best";
-      html += fmt::format("<td class=\"{}\">{}{}</td>", classes, c == 0 ? swatch(r) : "",
-                          escape_markup(table.rows[r][c]));
+      html += fmt::format("<td class=\"{}\">{}{}</td>", classes,
+                          c == 0 && swatches ? swatch(r) : "", escape_markup(table.rows[r][c]));
     }
     html += "</tr>\n";
   }
   return html + "</tbody>\n</table>\n";
+}
+
+std::string table_section(const std::string& title, const Table& table, const std::string& note,
+                          bool swatches) {
+  std::string html = fmt::format("<h2>{}</h2>\n<div class=\"card\">\n{}</div>\n",
+                                 escape_markup(title), table_html(table, swatches));
+  if (!note.empty()) html += fmt::format("<p class=\"muted\">{}</p>\n", escape_markup(note));
+  return html;
+}
+
+// The figures of each section under its heading, sections in the order of their first figures.
+std::string figures_html(const std::vector<Figure>& figures) {
+  std::vector<std::string> sections;
+  for (const Figure& figure : figures)
+    if (std::find(sections.begin(), sections.end(), figure.section) == sections.end())
+      sections.push_back(figure.section);
+  std::string html;
+  for (const std::string& section : sections) {
+    html += fmt::format("<h2>{}</h2>\n<div class=\"grid\">\n", escape_markup(section));
+    for (const Figure& figure : figures)
+      if (figure.section == section)
+        html += fmt::format(
+            "<figure class=\"card{}\" id=\"{}\">\n{}<figcaption>{}</figcaption></figure>\n",
+            figure.wide ? " wide" : "", escape_markup(figure.name), figure.svg,
+            escape_markup(figure.caption));
+    html += "</div>\n";
+  }
+  return html;
 }
 
 // Names that any run has, in the order of first appearance, with the text in each run ("" where it
@@ -280,6 +310,7 @@ std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
   Chart loss = base_chart("Training loss", "loss", axis);
   Chart rate = base_chart("Learning rate", "learning rate", axis);
   rate.y_min = 0;
+  const size_t most_points = std::clamp<size_t>(kMostStepPoints / (runs.size() + 1), 50, 200);
   size_t most_epochs = 0;
   double last_x = 0;
   for (size_t r = 0; r < runs.size(); ++r) {
@@ -288,14 +319,14 @@ std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
     add_if_any(error, curve(run.epochs, &EpochMetrics::train_error, axis, r, run.name, true));
     // Steps are finer than epochs; a run without steps still has its epochs' means.
     const bool steps = run.steps.size() > run.epochs.size();
-    add_if_any(loss, steps
-                         ? thinned(curve(run.steps, &StepMetrics::loss, axis, r, run.name, false),
-                                   kMostStepPoints)
-                         : curve(run.epochs, &EpochMetrics::train_loss, axis, r, run.name, false));
+    add_if_any(
+        loss,
+        steps ? thinned(curve(run.steps, &StepMetrics::loss, axis, r, run.name, false), most_points)
+              : curve(run.epochs, &EpochMetrics::train_loss, axis, r, run.name, false));
     add_if_any(
         rate, steps
                   ? thinned(curve(run.steps, &StepMetrics::learning_rate, axis, r, run.name, false),
-                            kMostStepPoints)
+                            most_points)
                   : curve(run.epochs, &EpochMetrics::learning_rate, axis, r, run.name, false));
     most_epochs = std::max(most_epochs, run.epochs.size());
   }
@@ -331,24 +362,20 @@ std::string render_html(const Report& report) {
   std::string html = fmt::format(kHead, escape_markup(report.title));
   html += fmt::format("<h1>{}</h1>\n<div class=\"muted\">{}</div>\n", escape_markup(report.title),
                       escape_markup(report.subtitle));
-  html +=
-      fmt::format("<h2>Results</h2>\n<div class=\"card\">\n{}</div>\n", summary_html(report.runs));
+  if (!report.runs.empty()) html += table_section("Results", summary_table(report.runs), "", true);
   for (const std::string& note : report.notes)
     html += fmt::format("<p class=\"muted\">{}</p>\n", escape_markup(note));
-  if (!report.figures.empty()) {
-    html += "<h2>Curves</h2>\n<div class=\"grid\">\n";
-    for (const Figure& figure : report.figures)
-      html +=
-          fmt::format("<figure class=\"card\" id=\"{}\">\n{}<figcaption>{}</figcaption></figure>\n",
-                      escape_markup(figure.name), figure.svg, escape_markup(figure.caption));
-    html += "</div>\n";
-  }
+  for (const ReportTable& table : report.tables)
+    html += table_section(table.title, table.table, table.note, false);
+  html += figures_html(report.figures);
   for (const ReplicaSheet& sheet : report.sheets) html += sheet_html(sheet);
-  html += fmt::format(
-      "<div class=\"grid\">\n<section><h2>Configuration</h2><div "
-      "class=\"card\">\n{}</div></section>\n"
-      "<section><h2>Environment</h2><div class=\"card\">\n{}</div></section>\n</div>\n",
-      settings_html(report.runs), environment_html(report.environment));
+  html += "<div class=\"grid\">\n";
+  if (!report.runs.empty())
+    html += fmt::format("<section><h2>Configuration</h2><div class=\"card\">\n{}</div></section>\n",
+                        settings_html(report.runs));
+  html +=
+      fmt::format("<section><h2>Environment</h2><div class=\"card\">\n{}</div></section>\n</div>\n",
+                  environment_html(report.environment));
   return html + "</main>\n</body>\n</html>\n";
 }
 

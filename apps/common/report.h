@@ -17,7 +17,15 @@ namespace ditto::apps {
 // A picture with its explanation. `name` is the stem of its file beside the report ("error" makes
 // error.svg); `svg` is a complete SVG file.
 struct Figure {
-  std::string name, caption, svg;
+  std::string name = {}, caption = {}, svg = {};
+  std::string section = "Curves";  // the heading under which it stands
+  bool wide = false;               // takes the page's whole width
+};
+
+// A table with a heading; `note` stands below it.
+struct ReportTable {
+  std::string title = {}, note = {};
+  Table table = {};
 };
 
 // Augmented replicas of some images, a row for each source image.
@@ -34,7 +42,8 @@ struct Report {
   std::string subtitle;            // data set, model, machine, date
   std::vector<std::string> notes;  // remarks below the table
   std::vector<RunRecord> runs;
-  std::vector<Figure> figures;  // curve_figures(runs) and whatever else there is to show
+  std::vector<ReportTable> tables;  // after the table of runs
+  std::vector<Figure> figures;      // curve_figures(runs) and whatever else there is to show
   std::vector<ReplicaSheet> sheets;
   Json environment = Json::object();
 };
@@ -44,7 +53,7 @@ struct Report {
 // differ in length.
 std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs);
 
-// The page. Throws Error on images of a wrong shape or dtype.
+// The page; parts without content are left out. Throws Error on images of a wrong shape or dtype.
 std::string render_html(const Report& report);
 
 // Writes report.html and <name>.svg for every figure.

@@ -4,7 +4,7 @@
 //   environment.json  program, machine, libraries, command line (environment.h)
 //   metrics.jsonl     one line per event (metrics.h)
 //   log.txt           what was said on the terminal, each line with its time
-//   report.html, *.svg, *.safetensors  written by the app
+//   report.html, *.svg, sweep.csv, *.safetensors  written by the app
 #pragma once
 
 #include <filesystem>

@@ -27,6 +27,7 @@ TEST_CASE("run plan: one loss, or one run for each loss of --compare", "[apps]")
   CHECK(plan.runs[0].options.loss == "cce");
   CHECK(plan.runs[0].options.compare.empty());
   CHECK(plan.runs[0].changes == Json{{"loss", "cce"}});
+  CHECK(plan_title(plan) == "cce against t-cce");
   CHECK(plan.swept.empty());
   CHECK(plan.values().empty());
 }
@@ -41,6 +42,7 @@ TEST_CASE("run plan: losses, values and seeds multiply; what a value does not ch
   CHECK(names(plan) == Strings{"cce-seed1", "t-cce-rho0.1-seed1", "t-cce-rho3-seed1", "cce-seed2",
                                "t-cce-rho0.1-seed2", "t-cce-rho3-seed2"});
   CHECK(plan.swept == "rho");
+  CHECK(plan_title(plan) == "cce against t-cce, rho 0.1, 3, seeds 1, 2");
   CHECK(plan.losses() == Strings{"cce", "t-cce"});
   CHECK(plan.values() == Strings{"0.1", "3"});
   CHECK(plan.seeds() == std::vector<int64_t>{1, 2});

@@ -43,7 +43,18 @@ cmp run/cce.safetensors again/cce.safetensors || failures=$((failures + 1))
 cmp run/t-cce.safetensors again/t-cce.safetensors || failures=$((failures + 1))
 expect 0 "note: resnet40" --dataset fashion-mnist --train-images 64 --test-images 20 --model resnet40 --batch 32 --steps 1 --run-dir r40
 
+# A sweep with seeds: a run, weights and a line of the table for each; a loss that ignores the option runs once.
+expect 0 "points over cce" "${small[@]}" --compare cce,t-cce --sweep replicas=2,4 --seeds 1,2 --steps 5 --run-dir sweep
+for name in cce-seed1 cce-seed2 t-cce-replicas{2,4}-seed{1,2}; do
+  [[ -s sweep/$name.safetensors ]] || { echo "FAILED: sweep/$name.safetensors is missing"; failures=$((failures + 1)); }
+  grep -q "^$name,.*,160,.*,completed$" sweep/sweep.csv || { echo "FAILED: sweep.csv lacks $name"; failures=$((failures + 1)); }
+done
+[[ -s sweep/accuracy_against_m.svg ]] || { echo "FAILED: no figure of the sweep"; failures=$((failures + 1)); }
+
 # Refusals.
+expect 2 "did you mean rho?" --sweep roh=1,2
+expect 2 "equally many images" --sweep epochs=1,2
+expect 2 "name=value,value" --sweep rho
 expect 2 "did you mean --batch?" --bacth 64
 expect 2 "did you mean rho?" --set roh=1
 echo '{"epochz": 3}' >bad.json && expect 2 "epochs" --config bad.json
