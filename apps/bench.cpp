@@ -30,7 +30,16 @@ struct BenchOptions {
   int threads = 0;
   int repeats = 10;
   int warmup = 3;
+  bool cost = false;
 };
+
+// Resident memory before the work began, and the most there was.
+int64_t idle_bytes = 0;
+int64_t peak_resident_bytes() {
+  rusage u{};
+  getrusage(RUSAGE_SELF, &u);
+  return int64_t{u.ru_maxrss} * 1024;
+}
 
 struct Usage {
   double wall, cpu;
@@ -70,32 +79,75 @@ void measure(const BenchOptions& o, const std::string& name, int64_t images, F&&
                      {"best_images_per_second", double(images) / wall.front()},
                      {"median_images_per_second", double(images) / wall[wall.size() / 2]},
                      {"resident_bytes", resident_bytes()},
+                     {"resident_growth_bytes", peak_resident_bytes() - idle_bytes},
                      {"samples", samples}};
   fmt::print("{}\n", line.dump());
   std::fflush(stdout);
 }
 
-// One training step as train_cifar does it, on random pixels that stay in memory.
-void bench_training(const BenchOptions& o) {
-  const auto model = models::make_model(o.what, {});
-  nn::init(*model, 1);
-  nn::Sgd optimizer(nn::parameter_groups(*model, 1e-4), {.lr = 0.1});
-  const auto loss = losses::make_loss(o.loss, {});
-  Tensor images = Tensor::empty({o.batch, 32, 32, 3}),
-         labels = Tensor::empty({o.batch}, Dtype::I64),
-         groups = Tensor::empty({o.batch}, Dtype::I64);
-  Rng rng(1);
-  for (int64_t i = 0; i < images.numel(); ++i)
-    images.data<float>()[i] = static_cast<float>(rng.normal());
-  for (int64_t i = 0; i < o.batch; ++i) {
-    labels.data<int64_t>()[i] = i / 2 % 10;
-    groups.data<int64_t>()[i] = i / 2;
+// A training step as train_cifar does it, on random pixels that stay in memory.
+class TrainingStep {
+ public:
+  explicit TrainingStep(const BenchOptions& o)
+      : model_(models::make_model(o.what, {})),
+        images_(Tensor::empty({o.batch, 32, 32, 3})),
+        labels_(Tensor::empty({o.batch}, Dtype::I64)),
+        groups_(Tensor::empty({o.batch}, Dtype::I64)) {
+    nn::init(*model_, 1);
+    optimizer_ =
+        std::make_unique<nn::Sgd>(nn::parameter_groups(*model_, 1e-4), nn::SgdOptions{.lr = 0.1});
+    Rng rng(1);
+    for (int64_t i = 0; i < images_.numel(); ++i)
+      images_.data<float>()[i] = static_cast<float>(rng.normal());
+    for (int64_t i = 0; i < o.batch; ++i) {
+      labels_.data<int64_t>()[i] = i / 2 % 10;
+      groups_.data<int64_t>()[i] = i / 2;
+    }
   }
-  measure(o, o.what + "-train-" + o.loss, o.batch, [&] {
-    optimizer.zero_grad();
-    loss((*model)(images), labels, groups).backward();
-    optimizer.step();
-  });
+  void operator()(const losses::ClassificationLoss& loss) {
+    optimizer_->zero_grad();
+    loss((*model_)(images_), labels_, groups_).backward();
+    optimizer_->step();
+  }
+
+ private:
+  std::unique_ptr<nn::Layer> model_;
+  std::unique_ptr<nn::Sgd> optimizer_;
+  Tensor images_, labels_, groups_;
+};
+
+void bench_training(const BenchOptions& o) {
+  TrainingStep step(o);
+  const auto loss = losses::make_loss(o.loss, {});
+  measure(o, o.what + "-train-" + o.loss, o.batch, [&] { step(loss); });
+}
+
+// What a loss costs: steps with it and with plain cross-entropy in turn, in CPU seconds, so that a
+// busy machine disturbs both alike.
+void bench_loss_cost(const BenchOptions& o) {
+  TrainingStep step(o);
+  const losses::ClassificationLoss loss[2] = {losses::make_loss("cce", {}),
+                                              losses::make_loss(o.loss, {})};
+  std::vector<double> cpu[2];
+  for (int i = -o.warmup; i < o.repeats; ++i)
+    for (int which = 0; which < 2; ++which) {
+      const Usage before = usage_now();
+      step(loss[which]);
+      if (i >= 0) cpu[which].push_back(usage_now().cpu - before.cpu);
+    }
+  double median[2];
+  for (int which = 0; which < 2; ++which) {
+    std::sort(cpu[which].begin(), cpu[which].end());
+    median[which] = cpu[which][cpu[which].size() / 2];
+  }
+  const Json line = {{"bench", o.what + "-cost-of-" + o.loss},
+                     {"program", "ditto"},
+                     {"threads", num_threads()},
+                     {"cce_cpu_seconds", median[0]},
+                     {"loss_cpu_seconds", median[1]},
+                     {"ratio_of_medians", median[1] / median[0]},
+                     {"ratio_of_bests", cpu[1].front() / cpu[0].front()}};
+  fmt::print("{}\n", line.dump());
 }
 
 // Crop, flip, cutout and normalisation of 32 x 32 x 3 images: the loader's own work, without worker
@@ -138,6 +190,8 @@ int main(int argc, char** argv) {
         config.add("what", &options.what, "a model's training step, or augment").choices(what);
         config.add("loss", &options.loss, "of the training step")
             .choices(ditto::losses::loss_names());
+        config.add("cost", &options.cost,
+                   "compare steps with --loss to steps with cce, in CPU seconds");
         config.add("batch", &options.batch, "rows").range(2, 1 << 20);
         config.add("threads", &options.threads, "0: all cores").range(0, 4096);
         config.add("repeats", &options.repeats, "timed repetitions").range(1, 100000);
@@ -145,7 +199,11 @@ int main(int argc, char** argv) {
       },
       [&](const Invocation&) {
         if (options.threads > 0) ditto::set_num_threads(options.threads);
-        options.what == "augment" ? bench_augmentation(options) : bench_training(options);
+        idle_bytes = resident_bytes();
+        if (options.what == "augment")
+          bench_augmentation(options);
+        else
+          options.cost ? bench_loss_cost(options) : bench_training(options);
       });
   return app.run(argc, argv);
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/function.h"
 #include "autograd/grad_mode.h"
+#include "autograd/profiler.h"
 
 namespace ditto {
 
@@ -23,6 +24,7 @@ auto apply(const Tensors& inputs, Options&&... options) {
   const auto node = make_pooled<F>(std::forward<Options>(options)...);
   const bool recording = needs_recording(inputs);
   auto run = [&] {
+    ProfileRegion region(node->name());
     NoGrad guard;  // ops used inside forward must not record themselves
     return node->forward(detached(inputs));
   };

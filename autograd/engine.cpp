@@ -50,6 +50,7 @@ Tensors detached(const Tensors& inputs) {
 
 void record(const std::shared_ptr<Function>& node, const Tensors& inputs,
             std::span<Tensor> outputs) {
+  profile_recorded(node.get());
   node->sequence_ = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->edges_.reserve(inputs.size());
   for (const Tensor& input : inputs)
@@ -134,7 +135,10 @@ class Engine {
   void step(Function& node, Tensors& grads) {
     check(!node.released_, "[backward] the graph of", node.name(),
           "was freed by an earlier backward; pass retain_graph to use it twice");
-    Tensors inputs = node.backward(grads);
+    Tensors inputs = [&] {
+      ProfileBackward timed(node);
+      return node.backward(grads);
+    }();
     check(inputs.size() == node.edges_.size(), "[backward]", node.name(), "returned", inputs.size(),
           "gradients for", node.edges_.size(), "inputs");
     grads.clear();

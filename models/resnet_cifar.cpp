@@ -26,7 +26,7 @@ ResNetCifar::ResNetCifar(const ResNetCifarOptions& options)
 
 Tensor ResNetCifar::features(const Tensor& x) {
   Tensor y = bn1_.relu(conv1_(x));
-  for (BasicBlock* block : blocks_) y = block->forward(y);
+  for (BasicBlock* block : blocks_) y = (*block)(y);
   return global_avg_pool2d(y);
 }
 

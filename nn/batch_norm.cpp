@@ -16,6 +16,7 @@ BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormOptions& options)
 }
 
 Tensor BatchNorm2d::normalize(const Tensor& x, bool relu, const Tensor& residual) {
+  ProfileLayer timed(this);
   Tensor y = batch_norm(
       x, weight_, bias_, running_mean_, running_var_,
       {.eps = options_.eps, .momentum = options_.momentum, .training = training(), .relu = relu},

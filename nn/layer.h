@@ -2,6 +2,7 @@
 // Module.
 #pragma once
 
+#include "autograd/profiler.h"
 #include "nn/module.h"
 
 namespace ditto::nn {
@@ -9,7 +10,13 @@ namespace ditto::nn {
 class Layer : public Module {
  public:
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  Tensor operator()(const Tensor& x) {
+    ProfileLayer timed(this);
+    return forward(x);
+  }
 };
+
+// Gives the profiler the dotted names of the module's layers.
+void name_layers(Profiler& profiler, Module& module);
 
 }  // namespace ditto::nn

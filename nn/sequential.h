@@ -22,7 +22,7 @@ class Sequential : public Layer {
 
   Tensor forward(const Tensor& x) override {
     Tensor y = x;
-    for (Layer* layer : layers_) y = layer->forward(y);
+    for (Layer* layer : layers_) y = (*layer)(y);
     return y;
   }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "apps/classification/pretrained.h"
+#include "apps/classification/profile.h"
 #include "apps/classification/sweep_summary.h"
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
@@ -95,6 +97,10 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
   say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", planned.name,
                   planned.options.model, count_text(double(trainer.parameter_count())),
                   trainer.total_steps(), planned.options.batch));
+  // The first steps compile convolutions and fill caches.
+  constexpr int64_t kUnprofiled = 3;
+  std::optional<Profiler> profiler;
+  if (options_.profile) nn::name_layers(profiler.emplace(), trainer.model());
   const int64_t record_every = std::max<int64_t>(1, trainer.total_steps() / 2000);
   ProgressUpdate state{.run = planned.name};
   TrainCallbacks callbacks;
@@ -107,6 +113,7 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
     state.accuracy = s.accuracy;
     state.learning_rate = s.learning_rate;
     progress.update(state);
+    if (profiler && s.step == kUnprofiled) profiler->reset();
     if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps)
       recorder.step({.step = double(s.step),
                      .epoch = s.epoch,
@@ -133,6 +140,11 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
     recorder.finish(std::string("stopped: ") + error.what());
     failed_ = recorder.record();
     throw;
+  }
+  if (profiler && trainer.total_steps() > kUnprofiled) {
+    const int64_t steps = trainer.total_steps() - kUnprofiled;
+    say(profile_text(*profiler, steps));
+    write_file(run.file(planned.name + "-profile.csv"), profile_csv(*profiler, steps));
   }
   recorder.finish("completed");
   return recorder.record();

@@ -63,6 +63,7 @@ struct TrainOptions {
   int threads = 0;             // 0: all cores
   int workers = 1;
   double eval_every = 1;  // epochs
+  bool profile = false;   // time per op and layer
 };
 
 // Declares every option above.

@@ -60,6 +60,7 @@ EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t
                     const std::function<void(int64_t)>& on_batch) {
   check(dataset.size() > 0, "[evaluate] the data set is empty:", dataset.name());
   NoGrad guard;
+  ProfilePause unprofiled;
   const bool was_training = model.training();
   model.eval();
   data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
@@ -149,8 +150,11 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
 
 Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimizer,
                                         data::DataLoader& loader, int64_t step, double lr) const {
-  auto batch = loader.next();
-  if (!batch) batch = loader.next();  // the next epoch begins
+  auto batch = [&] {
+    ProfileRegion region("loader");
+    auto next = loader.next();
+    return next ? std::move(next) : loader.next();  // the next epoch begins
+  }();
   check(batch.has_value(), "[train] the loader is empty");
   const Tensor targets = batch->targets.defined() ? batch->targets : batch->labels;
   const Tensor groups = Tensor::from(batch->groups, {batch->size()});
@@ -180,6 +184,7 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
           fail("[train] the gradient norm is " + error_text(norm) + " at step " +
                std::to_string(step) + "; the first bad tensor is the gradient of " + p.name);
   }
+  ProfileRegion region("optimizer");
   optimizer.set_lr(lr);
   optimizer.step();
   return result;
