@@ -7,6 +7,7 @@
 #include "data/cifar.h"
 #include "data/dataset.h"
 #include "data/fashion_mnist.h"
+#include "data/image_folder.h"
 
 namespace ditto::data {
 namespace {
@@ -53,13 +54,16 @@ const std::vector<Entry>& entries() {
   return table;
 }
 
+// Any folder of images: only an explicit root leads to it.
+constexpr const char* kFolder = "folder";
+
 const Entry& entry(const std::string& name) {
   std::string known;
   for (const Entry& e : entries()) {
     if (name == e.name) return e;
-    known += (known.empty() ? "" : ", ") + std::string(e.name);
+    known += std::string(e.name) + ", ";
   }
-  fail("[data] unknown data set '" + printable(name) + "'; known are " + known);
+  fail("[data] unknown data set '" + printable(name) + "'; known are " + known + kFolder);
 }
 
 bool has_data(const Entry& e, const fs::path& folder) {
@@ -89,17 +93,31 @@ std::vector<fs::path> candidates(const Entry& e, fs::path root) {
 std::vector<std::string> dataset_names() {
   std::vector<std::string> names;
   for (const Entry& e : entries()) names.emplace_back(e.name);
+  names.emplace_back(kFolder);
   return names;
 }
 
 std::optional<fs::path> locate(const std::string& name, const fs::path& root) {
+  std::error_code ignored;
+  if (name == kFolder) return fs::is_directory(root, ignored) ? std::optional(root) : std::nullopt;
   const Entry& e = entry(name);
   for (const fs::path& folder : candidates(e, root))
     if (has_data(e, folder)) return folder;
   return std::nullopt;
 }
 
-ImageDataset load(const std::string& name, Split split, const LoadOptions& options) {
+namespace {
+
+ImageDataset load_folder(Split split, const LoadOptions& options) {
+  check(!options.root.empty(), "[data] the data set 'folder' needs --data-root FOLDER");
+  check(!options.strict, "[data] a folder of images has no official files to compare with");
+  ImageFolderOptions folder{.on_bad_image = options.on_bad_image};
+  if (options.image_size > 0) folder.image_size = options.image_size;
+  if (!options.statistics.mean.empty()) folder.statistics = options.statistics;
+  return load_image_folder(options.root, split, folder);
+}
+
+ImageDataset load_known(const std::string& name, Split split, const LoadOptions& options) {
   const std::optional<fs::path> folder = locate(name, options.root);
   if (!folder) {
     std::string looked;
@@ -115,6 +133,16 @@ ImageDataset load(const std::string& name, Split split, const LoadOptions& optio
          "continue as in 2\n ");
   }
   ImageDataset dataset = entry(name).load(*folder, split, options.strict);
+  if (!options.statistics.mean.empty()) dataset.set_statistics(options.statistics);
+  if (options.image_size > 0) return dataset.resized(options.image_size, options.image_size);
+  return dataset;
+}
+
+}  // namespace
+
+ImageDataset load(const std::string& name, Split split, const LoadOptions& options) {
+  const ImageDataset dataset =
+      name == kFolder ? load_folder(split, options) : load_known(name, split, options);
   static std::mutex mutex;
   static std::set<std::string> printed;
   std::lock_guard lock(mutex);

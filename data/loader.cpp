@@ -7,8 +7,18 @@
 #include <thread>
 
 #include "core/context.h"
+#include "core/parallel.h"
 
 namespace ditto::data {
+namespace {
+
+// Row r of (B, H, W, C), as (H, W, C), without a copy.
+Tensor slice(const Tensor& batch, int64_t r) {
+  const Shape shape{batch.dim(1), batch.dim(2), batch.dim(3)};
+  return batch.alias(shape, contiguous_strides(shape), batch.offset() + r * shape.numel());
+}
+
+}  // namespace
 
 class DataLoader::State {
  public:
@@ -143,6 +153,11 @@ class DataLoader::State {
   }
 
   Batch make(const Epoch& epoch, int64_t index) const;
+  Transform draw(const Epoch& epoch, const SampleItem& item, const ImageInfo& info) const;
+  void augment_memory(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch) const;
+  void augment_files(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch,
+                     std::vector<uint8_t>& left_out) const;
+  void keep_rows(Batch& batch, const std::vector<uint8_t>& left_out) const;
   void mix(Batch& batch) const;
 
   const ImageDataset dataset_;
@@ -162,40 +177,110 @@ class DataLoader::State {
   std::vector<std::jthread> workers_;   // last member: joined before the others go
 };
 
+Transform DataLoader::State::draw(const Epoch& epoch, const SampleItem& item,
+                                  const ImageInfo& info) const {
+  Rng rng(options_.seed, Purpose::Augment, static_cast<uint64_t>(item.sample),
+          static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(item.replica));
+  return augment_->draw(rng, info);
+}
+
 Batch DataLoader::State::make(const Epoch& epoch, int64_t index) const {
-  const auto first = epoch.order.begin() + index * options_.batch;
-  const auto last = std::min(first + options_.batch, epoch.order.end());
-  const auto rows = static_cast<size_t>(last - first);
+  const auto first = static_cast<size_t>(index * options_.batch);
+  const size_t rows = std::min(static_cast<size_t>(options_.batch), epoch.order.size() - first);
+  const auto items = std::span(epoch.order).subspan(first, rows);
   Batch batch;
   batch.epoch = epoch.number, batch.index = index;
-  batch.labels = Tensor::empty({static_cast<int64_t>(rows)}, Dtype::I64);
+  batch.frames.resize(rows);
+  std::vector<uint8_t> left_out(rows);
+  if (dataset_.in_memory())
+    augment_memory(epoch, items, batch);
+  else
+    augment_files(epoch, items, batch, left_out);
+  keep_rows(batch, left_out);
+  batch.labels = Tensor::empty({batch.images.dim(0)}, Dtype::I64);
   int64_t* label = batch.labels.data<int64_t>();
+  for (size_t r = 0; r < rows; ++r) {
+    if (left_out[r]) continue;
+    *label++ = dataset_.label(items[r].sample);
+    batch.samples.push_back(items[r].sample);
+    batch.groups.push_back(items[r].group);
+    batch.replicas.push_back(items[r].replica);
+  }
+  if (options_.mix.enabled()) mix(batch);
+  return batch;
+}
+
+// All images lie in one tensor: one pass of the kernel makes the batch.
+void DataLoader::State::augment_memory(const Epoch& epoch, std::span<const SampleItem> items,
+                                       Batch& batch) const {
   const ImageInfo info = dataset_.info();
   std::vector<Transform> transforms;  // the records refer to them
-  transforms.reserve(rows);
+  transforms.reserve(items.size());
   std::vector<kernels::AugmentRow> records;
-  records.reserve(rows);
-  for (auto item = first; item != last; ++item) {
-    Rng rng(options_.seed, Purpose::Augment, static_cast<uint64_t>(item->sample),
-            static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(item->replica));
-    const Transform& transform = transforms.emplace_back(augment_->draw(rng, info));
-    records.push_back(transform.row(item->sample));
-    *label++ = dataset_.label(item->sample);
-    batch.samples.push_back(item->sample);
-    batch.groups.push_back(item->group);
-    batch.replicas.push_back(item->replica);
-    batch.frames.push_back(transform.frame());
+  records.reserve(items.size());
+  for (const SampleItem& item : items) {
+    const Transform& transform = transforms.emplace_back(draw(epoch, item, info));
+    records.push_back(transform.row(item.sample));
+    batch.frames[records.size() - 1] = transform.frame();
     const Frame& canvas = batch.frames.front();
     check(canvas.width == transform.frame().width && canvas.height == transform.frame().height,
           "[loader] the augmentation gave different sizes in one batch:", canvas.width, "x",
           canvas.height, "and", transform.frame().width, "x", transform.frame().height);
   }
   const Frame& canvas = batch.frames.front();
-  batch.images =
-      Tensor::empty({static_cast<int64_t>(rows), canvas.height, canvas.width, dataset_.channels()});
+  batch.images = Tensor::empty(
+      {static_cast<int64_t>(items.size()), canvas.height, canvas.width, dataset_.channels()});
   kernels::augment(cpu_context(), dataset_.images().view(), records, batch.images.view());
-  if (options_.mix.enabled()) mix(batch);
-  return batch;
+}
+
+// Images of different sizes: each is read once for all its adjacent replicas.
+void DataLoader::State::augment_files(const Epoch& epoch, std::span<const SampleItem> items,
+                                      Batch& batch, std::vector<uint8_t>& left_out) const {
+  const int64_t height = dataset_.height(), width = dataset_.width();
+  batch.images =
+      Tensor::empty({static_cast<int64_t>(items.size()), height, width, dataset_.channels()});
+  std::vector<size_t> starts;
+  for (size_t r = 0; r < items.size(); ++r)
+    if (r == 0 || items[r].sample != items[r - 1].sample) starts.push_back(r);
+  starts.push_back(items.size());
+  parallel_for(cpu_context(), static_cast<int64_t>(starts.size()) - 1, 1,
+               [&](int64_t begin, int64_t end) {
+                 for (auto s = static_cast<size_t>(begin); s < static_cast<size_t>(end); ++s) {
+                   const Tensor image = dataset_.image(items[starts[s]].sample);
+                   for (size_t r = starts[s]; r < starts[s + 1]; ++r) {
+                     if (!image.defined()) {
+                       left_out[r] = 1;
+                       continue;
+                     }
+                     const Transform transform =
+                         draw(epoch, items[r], dataset_.info(image.dim(0), image.dim(1)));
+                     const Frame& frame = batch.frames[r] = transform.frame();
+                     check(frame.width == width && frame.height == height,
+                           "[loader] the augmentation gave", frame.width, "x", frame.height,
+                           "for an image of a data set of", width, "x", height);
+                     transform.apply(image, slice(batch.images, static_cast<int64_t>(r)));
+                   }
+                 }
+               });
+}
+
+// Closes the gaps that rows without an image left.
+void DataLoader::State::keep_rows(Batch& batch, const std::vector<uint8_t>& left_out) const {
+  const auto kept = std::ranges::count(left_out, 0);
+  if (kept == static_cast<std::ptrdiff_t>(left_out.size())) return;
+  check(kept > 0, "[loader] no image of batch", batch.index, "of epoch", batch.epoch,
+        "can be read:", dataset_.name());
+  Shape shape = batch.images.shape();
+  shape[0] = kept;
+  const Tensor images = Tensor::empty(shape);
+  std::vector<Frame> frames;
+  for (size_t r = 0; r < left_out.size(); ++r) {
+    if (left_out[r]) continue;
+    copy_view(slice(batch.images, static_cast<int64_t>(r)).view(),
+              slice(images, static_cast<int64_t>(frames.size())).view());
+    frames.push_back(batch.frames[r]);
+  }
+  batch.images = images, batch.frames = std::move(frames);
 }
 
 void DataLoader::State::mix(Batch& batch) const {

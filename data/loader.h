@@ -50,7 +50,11 @@ struct LoaderPosition {
 
 class DataLoader {
  public:
-  // Throws "[loader] ..." on options out of range or a sampler for another number of images.
+  // Throws "[loader] ..." on options out of range or a sampler for another number of images. The
+  // workers read what is not in memory. The augmentation must then give every image the data set's
+  // height() x width(); an image that cannot be read and is to be left out leaves out its row (all
+  // rows, where it has replicas), so that a batch may be smaller. A batch that would be empty is an
+  // error.
   DataLoader(ImageDataset dataset, std::shared_ptr<const Sampler> sampler,
              std::shared_ptr<const Augment> augment, const LoaderOptions& options);
   ~DataLoader();

@@ -64,4 +64,42 @@ std::vector<SampleItem> GroupedSampler::order(int64_t epoch) const {
   return deal(even(std::span(images).subspan(slice * groups, groups), shard()), replicas_, shard());
 }
 
+RASampler::RASampler(int64_t n, int repetitions, uint64_t seed, const Shard& shard,
+                     Permutation permutation)
+    : Sampler(n, shard),
+      repetitions_(repetitions),
+      seed_(seed),
+      permutation_(std::move(permutation)) {
+  check(repetitions >= 1 && repetitions <= 128, "[sampler] repetitions must be in [1, 128], got",
+        repetitions);
+}
+
+std::vector<SampleItem> RASampler::uncut_order(int64_t epoch) const {
+  const std::vector<int64_t> images =
+      permutation_ ? permutation_(epoch) : permutation(seed_, epoch);
+  check(static_cast<int64_t>(images.size()) == dataset_size(), "[sampler] a permutation of",
+        images.size(), "images for a data set of", dataset_size());
+  for (const int64_t image : images)
+    check(image >= 0 && image < dataset_size(), "[sampler] the permutation has image", image, "of",
+          dataset_size());
+  const auto repetitions = static_cast<size_t>(repetitions_);
+  const auto world = static_cast<size_t>(shard().world), rows = images.size() * repetitions;
+  const size_t padded = (rows + world - 1) / world * world;
+  std::vector<SampleItem> items;
+  for (auto i = static_cast<size_t>(shard().rank); i < padded; i += world) {
+    const int64_t image = images[i % rows / repetitions];
+    // What is added at the end gets replica numbers of its own, hence an augmentation of its own.
+    const size_t replica = i < rows ? i % repetitions : repetitions + (i - rows) % repetitions;
+    items.push_back({image, image, static_cast<int32_t>(replica)});
+  }
+  return items;
+}
+
+std::vector<SampleItem> RASampler::order(int64_t epoch) const {
+  std::vector<SampleItem> items = uncut_order(epoch);
+  const int64_t rows = dataset_size() / 256 * 256 / shard().world;
+  items.resize(std::min(items.size(), static_cast<size_t>(rows)));
+  return items;
+}
+
 }  // namespace ditto::data

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/error.h"
@@ -84,6 +85,35 @@ class GroupedSampler : public Sampler {
   int replicas_;
   uint64_t seed_;
   bool full_pass_;
+};
+
+// Repeated augmentation in the order of DeiT and of torchvision's reference scripts (class
+// RASampler there), for comparisons with runs of theirs: every image of a permutation stands
+// `repetitions` times in a row, the list is continued from its beginning to a multiple of `world`,
+// rank r takes every world-th entry from r on, and of those the first floor(floor(n / 256) * 256 /
+// world). So an epoch has about n rows and shows about n / repetitions images, and none at all
+// when n < 256.
+//
+// With world = 1 the replicas of an image are adjacent, and LossTransform works on them. With
+// world >= repetitions each rank sees an image once: groups are single rows, and T(L) = L there.
+// The framework's own way is GroupedSampler.
+class RASampler : public Sampler {
+ public:
+  // The permutation of epoch e. theirs is torch.randperm after seeding with seed + e (DeiT: e);
+  // torch's generator is not rebuilt here, so by default the order is ours, and the rule theirs.
+  using Permutation = std::function<std::vector<int64_t>(int64_t epoch)>;
+  // 1 <= repetitions <= 128; throws otherwise.
+  RASampler(int64_t n, int repetitions, uint64_t seed, const Shard& shard = {},
+            Permutation permutation = {});
+  std::vector<SampleItem> order(int64_t epoch) const override;
+
+  // This rank's list before the cut.
+  std::vector<SampleItem> uncut_order(int64_t epoch) const;
+
+ private:
+  int repetitions_;
+  uint64_t seed_;
+  Permutation permutation_;
 };
 
 }  // namespace ditto::data

@@ -114,18 +114,25 @@ bool Transform::pixels_invertible() const {
 }
 
 Tensor Transform::apply(const Tensor& image) const {
+  const Tensor out = Tensor::empty({frame_.height, frame_.width, channels_});
+  apply(image, out);
+  return out;
+}
+
+void Transform::apply(const Tensor& image, const Tensor& out) const {
   const Shape expected{frame_.source_height, frame_.source_width, channels_};
+  const Shape canvas{frame_.height, frame_.width, channels_};
   check(image.defined() && image.shape() == expected, "[transform] made for an image of", expected,
         "but got", image.defined() ? image.shape() : Shape{});
-  const Tensor source = image.contiguous();
-  const Tensor out = Tensor::empty({1, frame_.height, frame_.width, channels_});
+  check(out.defined() && out.shape() == canvas && out.is_contiguous(),
+        "[transform] out must be contiguous", canvas, "got", out);
+  const auto as_batch = [](const Tensor& x) {
+    const Shape shape{1, x.dim(0), x.dim(1), x.dim(2)};
+    return x.alias(shape, contiguous_strides(shape), x.offset());
+  };
   const kernels::AugmentRow record = row(0);
-  const Tensor batch =
-      source.alias({1, expected[0], expected[1], expected[2]},
-                   contiguous_strides({1, expected[0], expected[1], expected[2]}), source.offset());
-  kernels::augment(cpu_context(), batch.view(), {&record, 1}, out.view());
-  const Shape shape{frame_.height, frame_.width, channels_};
-  return out.alias(shape, contiguous_strides(shape), 0);
+  kernels::augment(cpu_context(), as_batch(image.contiguous()).view(), {&record, 1},
+                   as_batch(out).view());
 }
 
 std::vector<Point> Transform::apply(std::span<const Point> points) const {

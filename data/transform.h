@@ -46,6 +46,8 @@ class Transform {
   // (H, W, C) u8 or f32 -> (h, w, C) f32. Throws when the image is not of the size and channels the
   // transform was made for.
   Tensor apply(const Tensor& image) const;
+  // The same into `out`, contiguous f32 (h, w, C).
+  void apply(const Tensor& image, const Tensor& out) const;
   Point apply(Point point) const { return frame_.map(point); }
   std::vector<Point> apply(std::span<const Point> points) const;
   // The upright hull of the box's image.

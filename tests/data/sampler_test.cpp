@@ -108,3 +108,51 @@ TEST_CASE("samplers: errors") {
   REQUIRE_THROWS_WITH(GroupedSampler(4, 257, 0), contains("257"));
   REQUIRE_THROWS_WITH(RandomSampler(4, 0).order(-1), contains("epoch"));
 }
+
+TEST_CASE("ra sampler: the order of DeiT's and torchvision's class") {
+  const auto make = [](int rank) {
+    return RASampler(5, 3, 0, {.rank = rank, .world = 2}, [](int64_t) {
+      return std::vector<int64_t>{3, 1, 4, 0, 2};
+    });
+  };
+  CHECK(samples(make(0).uncut_order(0)) == std::vector<int64_t>{3, 3, 1, 4, 4, 0, 2, 2});
+  CHECK(samples(make(1).uncut_order(0)) == std::vector<int64_t>{3, 1, 1, 4, 0, 0, 2, 3});
+  CHECK(make(0).order(0).empty());  // fewer than 256 images
+  // The rows of an image differ in their replica, over all ranks and the filling at the end.
+  std::set<std::pair<int64_t, int32_t>> rows;
+  for (int rank : {0, 1})
+    for (const SampleItem& item : make(rank).uncut_order(0)) {
+      CHECK(item.group == item.sample);
+      CHECK(rows.emplace(item.sample, item.replica).second);
+    }
+  CHECK(rows.size() == 16);
+}
+
+TEST_CASE("ra sampler: cut to whole 256s, replicas adjacent in one process") {
+  const RASampler sampler(1000, 3, 7);
+  const auto order = sampler.order(2);
+  CHECK(order.size() == 768);
+  CHECK(RASampler(50000, 3, 7).order(0).size() == 49920);
+  CHECK(RASampler(50000, 3, 7, {.rank = 3, .world = 7}).order(0).size() == 7131);
+  CHECK(RASampler(0, 3, 7).order(0).empty());
+  for (size_t i = 0; i < order.size(); ++i) {
+    CHECK(order[i].sample == order[i / 3 * 3].sample);
+    CHECK(order[i].replica == static_cast<int32_t>(i % 3));
+  }
+  CHECK(order == sampler.order(2));
+  CHECK(order != sampler.order(3));
+  // With as many ranks as repetitions no rank sees an image twice.
+  const auto alone = samples(RASampler(1024, 3, 7, {.rank = 1, .world = 3}).order(0));
+  CHECK(std::set<int64_t>(alone.begin(), alone.end()).size() == alone.size());
+  CHECK(alone.size() == 341);
+}
+
+TEST_CASE("ra sampler: refuses what is no permutation") {
+  const auto order = [](const std::vector<int64_t>& images) {
+    return RASampler(3, 2, 0, {}, [images](int64_t) { return images; }).order(0);
+  };
+  REQUIRE_THROWS_WITH(order({0, 1}), contains("a permutation of 2 images for a data set of 3"));
+  REQUIRE_THROWS_WITH(order({0, 1, 3}), contains("has image 3 of 3"));
+  REQUIRE_THROWS_WITH(RASampler(3, 0, 0), contains("repetitions must be in [1, 128], got 0"));
+  REQUIRE_THROWS_WITH(RASampler(3, 129, 0), contains("129"));
+}
