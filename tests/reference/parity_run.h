@@ -1,12 +1,15 @@
-// ditto's side of the ResNet-20 parity check: the model and batch of resnet20_parity.json from
-// their integer hashes, gradients of one step in PyTorch's order, and losses of a short training.
-// Used by resnet20_dump.cpp (for resnet20_parity.py) and tests/models/resnet_parity_test.cpp.
+// ditto's side of the comparisons with PyTorch models: the model and batch of a setup file
+// (tests/reference/*_parity.json) from their integer hashes, logits, gradients of one step in
+// PyTorch's order, and losses of a short training. Used by parity_dump.cpp (for step_parity.py and
+// torchvision_parity.py) and tests/models/parity_test.cpp.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "autograd/grad_mode.h"
 #include "losses/cross_entropy.h"
 #include "models/models.h"
 #include "nn/optim/sgd.h"
@@ -15,10 +18,11 @@
 
 namespace ditto::testing {
 
-class Resnet20Run {
+class ParityRun {
  public:
-  explicit Resnet20Run(const nlohmann::json& setup, Dtype dtype = Dtype::F32)
-      : setup_(setup), model_(models::make_model("resnet20", {})) {
+  explicit ParityRun(const nlohmann::json& setup, Dtype dtype = Dtype::F32)
+      : setup_(setup),
+        model_(models::make_model(setup["model"], {.num_classes = setup["classes"]})) {
     std::vector<nn::StateEntry> entries;
     for (const auto& p : setup["parameters"]) {
       const Shape shape = shape_of(p["shape"]);
@@ -26,17 +30,32 @@ class Resnet20Run {
           {p["name"],
            Tensor::from(hash_values(p["seed"], shape.numel(), p["low"], p["high"]), shape)});
     }
-    // Everything but the buffers, which keep their first values, must be given.
+    // Everything but the buffers, which may keep their first values, must be given.
     const nn::LoadReport report = nn::load_state_dict(*model_, entries, false);
-    check(report.unexpected.empty() && report.mismatched.empty() &&
-              report.missing.size() == model_->named_buffers().size(),
-          "[resnet20_parity] the model's parameters are not those of the reference");
+    const std::vector<nn::NamedParameter> buffers = model_->named_buffers();
+    const bool only_buffers =
+        std::all_of(report.missing.begin(), report.missing.end(), [&](const std::string& name) {
+          return std::any_of(buffers.begin(), buffers.end(),
+                             [&](const nn::NamedParameter& b) { return b.name == name; });
+        });
+    check(report.unexpected.empty() && report.mismatched.empty() && only_buffers,
+          "[parity] the model's tensors are not those of the reference:",
+          setup["model"].get<std::string>());
     model_->to(dtype);
     const auto& batch = setup["batch"];
-    const int64_t n = batch["size"];
-    images_ =
-        Tensor::from(hash_values(batch["image_seed"], n * 32 * 32 * 3), {n, 32, 32, 3}, dtype);
-    labels_ = Tensor::from(hash_labels(batch["label_seed"], n, 10), {n});
+    const int64_t n = batch["size"], side = batch["image"];
+    const Shape shape{n, side, side, 3};
+    images_ = Tensor::from(hash_values(batch["image_seed"], shape.numel()), shape, dtype);
+    labels_ = Tensor::from(hash_labels(batch["label_seed"], n, setup["classes"]), {n});
+  }
+
+  nn::Layer& model() { return *model_; }
+
+  // The evaluated model's output.
+  Tensor logits() {
+    NoGrad guard;
+    model_->eval();
+    return model_->forward(images_);
   }
 
   // Forward and backward; returns the loss.
