@@ -42,7 +42,7 @@ DenseBlock::DenseBlock(int64_t in, int layers, int64_t growth, bool bottleneck) 
 
 Tensor DenseBlock::forward(const Tensor& x) {
   Tensor y = x;
-  for (DenseLayer* layer : layers_) y = concat({y, layer->forward(y)}, 3);
+  for (DenseLayer* layer : layers_) y = concat({y, (*layer)(y)}, 3);
   return y;
 }
 
@@ -76,7 +76,7 @@ DenseFeatures::DenseFeatures(const DenseNetOptions& o)
 
 Tensor DenseFeatures::forward(const Tensor& x) {
   Tensor y = conv0_(x);
-  for (nn::Layer* layer : layers_) y = layer->forward(y);
+  for (nn::Layer* layer : layers_) y = (*layer)(y);
   return global_avg_pool2d(norm5_->relu(y));
 }
 

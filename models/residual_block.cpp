@@ -35,7 +35,7 @@ BasicBlock::BasicBlock(int64_t in, int64_t width, int stride, Shortcut shortcut)
 Tensor BasicBlock::forward(const Tensor& x) {
   Tensor shortcut = x;
   if (downsample_) {
-    shortcut = downsample_->forward(x);
+    shortcut = (*downsample_)(x);
   } else {
     if (stride_ > 1) {
       shortcut = slice(shortcut, 1, 0, x.dim(1), stride_);
@@ -59,7 +59,7 @@ Bottleneck::Bottleneck(int64_t in, int64_t width, int stride)
 }
 
 Tensor Bottleneck::forward(const Tensor& x) {
-  const Tensor shortcut = downsample_ ? downsample_->forward(x) : x;
+  const Tensor shortcut = downsample_ ? (*downsample_)(x) : x;
   const Tensor y = bn2_.relu(conv2_(bn1_.relu(conv1_(x))));
   return bn3_.add_relu(conv3_(y), shortcut);
 }

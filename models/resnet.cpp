@@ -62,7 +62,7 @@ ResNet::ResNet(const ResNetOptions& options)
 Tensor ResNet::features(const Tensor& x) {
   Tensor y = bn1_.relu(conv1_(x));
   if (stem_ == Stem::ImageNet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
-  for (nn::Sequential* stage : stages_) y = stage->forward(y);
+  for (nn::Sequential* stage : stages_) y = (*stage)(y);
   return global_avg_pool2d(y);
 }
 

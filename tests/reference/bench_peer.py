@@ -3,10 +3,12 @@
 
     python3 -m venv venv && venv/bin/pip install torch torchvision
     venv/bin/python tests/reference/bench_peer.py --bench build/release/apps/bench --rounds 5
+    venv/bin/python tests/reference/bench_peer.py --model densenet40 --batch 64 --only train
 
 Each round runs ditto, PyTorch channels_last and PyTorch NCHW one after the other, every one in a process of its own with
 the same number of threads. A sample is one training step (or one pass over 10,000 images); per round and program the
-median counts, and over the rounds the best and the median of those. Not equal: torchvision's batched transforms draw
+median counts, and over the rounds the best and the median of those. Growth of memory is the peak of the resident set
+over its size before the model is made (PyTorch imported). Not equal: torchvision's batched transforms draw
 one random crop and flip for a whole batch, ditto draws them for every image.
 """
 import argparse
@@ -17,46 +19,13 @@ import sys
 import time
 
 
-def shortcut(x, stride, extra):
-    import torch.nn.functional as F
-    if stride > 1:
-        x = x[:, :, ::stride, ::stride]
-    return F.pad(x, (0, 0, 0, 0, 0, extra)) if extra else x
-
-
-def resnet20(torch):
-    nn = torch.nn
-
-    class Block(nn.Module):
-        def __init__(self, cin, cout, stride):
-            super().__init__()
-            self.stride, self.extra = stride, cout - cin
-            self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(cout)
-            self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(cout)
-            self.relu = nn.ReLU(inplace=True)
-
-        def forward(self, x):
-            y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-            return self.relu(y + shortcut(x, self.stride, self.extra))
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
-            blocks, width = [], 16
-            for stage in range(3):
-                for i in range(3):
-                    out = 16 << stage
-                    blocks.append(Block(width, out, 2 if stage and not i else 1))
-                    width = out
-            self.blocks, self.fc = nn.Sequential(*blocks), nn.Linear(64, 10)
-
-        def forward(self, x):
-            return self.fc(self.blocks(self.stem(x)).mean((2, 3)))
-
-    return Net()
+def status_bytes(key):
+    """VmRSS (resident now) or VmHWM (its peak) of this process."""
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith(key + ":"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def timed(work, warmup, repeats):
@@ -72,9 +41,11 @@ def timed(work, warmup, repeats):
 
 def peer_train(args, layout):
     import torch
+    from peer_models import MODELS
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = resnet20(torch)
+    idle = status_bytes("VmRSS")
+    net = MODELS[args.model]()
     x, y = torch.randn(args.batch, 3, 32, 32), torch.arange(args.batch) // 2 % 10
     if layout == "channels_last":
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
@@ -87,7 +58,8 @@ def peer_train(args, layout):
         torch.nn.functional.cross_entropy(net(x), y).backward()
         optimizer.step()
 
-    return args.batch, timed(step, args.warmup, args.repeats)
+    samples = timed(step, args.warmup, args.repeats)
+    return args.batch, samples, status_bytes("VmHWM") - idle
 
 
 def peer_augment(args, kind):
@@ -107,17 +79,18 @@ def peer_augment(args, kind):
         for image in images:
             pipeline(image)
 
-    return len(images), timed(batched if kind == "batched" else per_image, 1, args.repeats if kind == "batched" else 1)
+    work, repeats = (batched, args.repeats) if kind == "batched" else (per_image, 1)
+    return len(images), timed(work, 1, repeats), 0
 
 
 def run_peer(args, job):
     command = [sys.executable, __file__, "--job", job] + [f"--{k}={getattr(args, k)}" for k in
-                                                          ("threads", "batch", "warmup", "repeats")]
+                                                          ("threads", "batch", "warmup", "repeats", "model")]
     if args.compile:
         command.append("--compile")
     line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
-    images, samples = json.loads(line)
-    return images / statistics.median(samples), images / min(samples)
+    images, samples, growth = json.loads(line)
+    return images / statistics.median(samples), images / min(samples), growth
 
 
 def run_ditto(args, what, name):
@@ -126,7 +99,7 @@ def run_ditto(args, what, name):
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         result = json.loads(line)
         if result["bench"] == name:
-            return result["median_images_per_second"], result["best_images_per_second"]
+            return result["median_images_per_second"], result["best_images_per_second"], result["resident_growth_bytes"]
     raise SystemExit(f"{args.bench} printed no result {name}")
 
 
@@ -138,6 +111,7 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--model", default="resnet20", choices=["resnet20", "densenet40", "densenet-bc-100"])
     parser.add_argument("--compile", action="store_true", help="torch.compile the peer")
     parser.add_argument("--only", choices=["train", "augment"])
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -149,7 +123,7 @@ def main():
     import torch
     import torchvision
     print(f"PyTorch {torch.__version__}, torchvision {torchvision.__version__}, {args.threads} threads, batch {args.batch}")
-    suites = {"train": {"ditto": lambda: run_ditto(args, "resnet20", "resnet20-train-cce"),
+    suites = {"train": {"ditto": lambda: run_ditto(args, args.model, args.model + "-train-cce"),
                         "PyTorch channels_last": lambda: run_peer(args, "train:channels_last"),
                         "PyTorch NCHW": lambda: run_peer(args, "train:nchw")},
               "augment": {"ditto": lambda: run_ditto(args, "augment", "augment-crop-flip-normalise"),
@@ -162,12 +136,13 @@ def main():
         for _ in range(args.rounds):
             for program, run in programs.items():
                 rates[program].append(run())
-        print(f"\n{name}: images per second")
+        print(f"\n{name if name == 'augment' else args.model + ' ' + name}: images per second")
         for program, values in rates.items():
             medians, best = [v[0] for v in values], max(v[1] for v in values)
             paired = [ours[0] / theirs[0] for ours, theirs in zip(rates["ditto"], values)]
             print(f"  {program:38s} median {statistics.median(medians):10.1f}  best {best:10.1f}   ditto is "
-                  f"{statistics.median(paired):6.2f} x (rounds {min(paired):.2f} to {max(paired):.2f})")
+                  f"{statistics.median(paired):6.2f} x (rounds {min(paired):.2f} to {max(paired):.2f})"
+                  + (f"   memory +{statistics.median(v[2] for v in values) / 2**20:.0f} MB" if values[0][2] else ""))
 
 
 if __name__ == "__main__":
