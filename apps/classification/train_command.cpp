@@ -6,9 +6,11 @@
 #include <iostream>
 #include <optional>
 
+#include "apps/classification/analysis.h"
 #include "apps/classification/pretrained.h"
 #include "apps/classification/profile.h"
 #include "apps/classification/sweep_summary.h"
+#include "apps/classification/views.h"
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
 #include "apps/common/files.h"
@@ -18,6 +20,8 @@ namespace ditto::apps {
 
 void TrainCommand::declare(Config& config) {
   apps::declare(config, options_);
+  config.group("Evaluation");
+  apps::declare(config, tta_);
   apps::declare(config, directory_);
 }
 
@@ -158,12 +162,14 @@ void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& d
                   count_text(double(data.train.size())), timestamp());
   for (const std::string& warning : data.train.warnings()) report.notes.push_back(warning);
   report.figures = curve_figures(report.runs);
+  add_analysis(report, plan, run.path(), data.test, tta_,
+               [&](const RunRecord& record) { write_evaluation(run.metrics(), record); });
   report.environment = run.environment();
   const int64_t shown = std::min<int64_t>(6, data.train.size());
   ReplicaSheet sheet{.title = "Replicas",
                      .caption = "Training images and how the augmentation of this run shows them",
                      .sources = data.train.subset(shown).images(),
-                     .replicas = replica_pictures(options_, data.train, shown, 8),
+                     .replicas = augmented_views(options_, data.train, shown, 8).pictures,
                      .replicas_per_source = 8,
                      .labels = {}};
   for (int64_t i = 0; i < shown; ++i)

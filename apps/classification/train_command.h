@@ -2,6 +2,7 @@
 // directory with weights, metrics and report.
 #pragma once
 
+#include "apps/classification/evaluation.h"
 #include "apps/classification/run_plan.h"
 #include "apps/classification/trainer.h"
 #include "apps/common/command_line.h"
@@ -24,6 +25,7 @@ class TrainCommand {
               const Invocation& invocation, RunDirectory& run);
 
   TrainOptions options_;
+  TtaOptions tta_;  // of the final weights
   RunDirectoryOptions directory_;
   RunRecord failed_;
 };

@@ -92,8 +92,4 @@ struct DataPair {
 };
 DataPair load_data(const DataOptions& options);
 
-// Augmented replicas of `count` test images as pictures, under the training's augmentation.
-Tensor replica_pictures(const TrainOptions& options, const data::ImageDataset& dataset,
-                        int64_t count, int replicas);
-
 }  // namespace ditto::apps

@@ -37,6 +37,13 @@ constexpr Name<StepMetrics> kStepFields[] = {
     {"learning_rate", &StepMetrics::learning_rate},
 };
 
+constexpr Name<EvaluationMetrics> kEvaluationFields[] = {
+    {"top5_accuracy", &EvaluationMetrics::top5_accuracy},
+    {"ece", &EvaluationMetrics::ece},
+    {"tta_accuracy", &EvaluationMetrics::tta_accuracy},
+    {"view_divergence", &EvaluationMetrics::view_divergence},
+};
+
 template <class Metrics, size_t n>
 Json to_json(const Metrics& metrics, const Name<Metrics> (&fields)[n]) {
   Json json = Json::object();
@@ -112,6 +119,10 @@ void RunRecorder::finish(const std::string& status) {
   writer_.write("end", record_.name, {{"status", status}});
 }
 
+void write_evaluation(MetricsWriter& writer, const RunRecord& run) {
+  writer.write("evaluation", run.name, to_json(run.evaluation, kEvaluationFields));
+}
+
 std::vector<RunRecord> load_runs(const std::filesystem::path& metrics_file) {
   const std::string source = metrics_file.string();
   std::vector<RunRecord> runs;
@@ -134,6 +145,8 @@ std::vector<RunRecord> load_runs(const std::filesystem::path& metrics_file) {
       run->epochs.push_back(from_json(event, kEpochFields, source));
     } else if (kind == "step") {
       run->steps.push_back(from_json(event, kStepFields, source));
+    } else if (kind == "evaluation") {
+      run->evaluation = from_json(event, kEvaluationFields, source);
     } else if (kind == "end") {
       run->status = text_field(event, "status", source);
     }
@@ -153,42 +166,74 @@ int best_epoch(const RunRecord& run) {
 }
 
 Table summary_table(const std::vector<RunRecord>& runs) {
-  Table table;
-  table.columns = {{"run"},
-                   {"test accuracy", true},
-                   {"best (epoch)", true},
-                   {"test error", true},
-                   {"train loss", true},
-                   {"images seen", true},
-                   {"time", true},
-                   {"images/s", true}};
-  const bool all_completed = std::all_of(
-      runs.begin(), runs.end(), [](const RunRecord& run) { return run.status == "completed"; });
-  if (!all_completed) table.columns.push_back({"status"});
-
-  std::vector<double> final_errors, best_errors;
+  using Row = std::vector<std::string>;
+  std::vector<EpochMetrics> last, top;
+  std::vector<Row> rows;
   for (const RunRecord& run : runs) {
-    const EpochMetrics last = run.epochs.empty() ? EpochMetrics{} : run.epochs.back();
     const int best = best_epoch(run);
-    const EpochMetrics top = best < 0 ? EpochMetrics{} : run.epochs[static_cast<size_t>(best)];
-    const double speed = last.images / training_seconds(run);
-    std::vector<std::string> row = {
-        run.name,
-        percent_text(1 - last.test_error),
-        best < 0 ? "--" : fmt::format("{} ({:.4g})", percent_text(1 - top.test_error), top.epoch),
-        percent_text(last.test_error),
-        std::isfinite(last.train_loss) ? number_text(last.train_loss) : "--",
-        count_text(last.images),
-        duration_text(last.seconds),
-        count_text(speed)};
-    if (!all_completed) row.push_back(run.status);
-    table.add_row(std::move(row));
-    final_errors.push_back(last.test_error);
-    best_errors.push_back(top.test_error);
+    last.push_back(run.epochs.empty() ? EpochMetrics{} : run.epochs.back());
+    top.push_back(best < 0 ? EpochMetrics{} : run.epochs[static_cast<size_t>(best)]);
+    rows.push_back({run.name});
   }
-  mark_smallest(table, 1, final_errors);
-  mark_smallest(table, 2, best_errors);
-  mark_smallest(table, 3, final_errors);
+  Table table;
+  table.columns = {{"run"}};
+  // `text` of run r; `badness` marks the run where it is lowest.
+  const auto column = [&](const char* heading, auto text, auto badness) {
+    std::vector<double> values;
+    for (size_t r = 0; r < runs.size(); ++r) {
+      rows[r].push_back(text(r));
+      values.push_back(badness(r));
+    }
+    mark_smallest(table, static_cast<int>(table.columns.size()), values);
+    table.columns.push_back({heading, true});
+  };
+  const auto unmarked = [](size_t) { return kNotMeasured; };
+  // Only where a run has been evaluated that way.
+  const auto optional = [&](const char* heading, double EvaluationMetrics::*field, auto text,
+                            double sign) {
+    if (std::any_of(runs.begin(), runs.end(),
+                    [&](const RunRecord& run) { return std::isfinite(run.evaluation.*field); }))
+      column(
+          heading, [&](size_t r) { return text(runs[r].evaluation.*field); },
+          [&](size_t r) { return sign * runs[r].evaluation.*field; });
+  };
+  const auto number = [](double value) {
+    return std::isfinite(value) ? number_text(value) : std::string("--");
+  };
+  column(
+      "test accuracy", [&](size_t r) { return percent_text(1 - last[r].test_error); },
+      [&](size_t r) { return last[r].test_error; });
+  column(
+      "best (epoch)",
+      [&](size_t r) {
+        return std::isnan(top[r].epoch)
+                   ? std::string("--")
+                   : fmt::format("{} ({:.4g})", percent_text(1 - top[r].test_error), top[r].epoch);
+      },
+      [&](size_t r) { return top[r].test_error; });
+  column(
+      "test error", [&](size_t r) { return percent_text(last[r].test_error); },
+      [&](size_t r) { return last[r].test_error; });
+  optional("TTA accuracy", &EvaluationMetrics::tta_accuracy, percent_text, -1);
+  optional("top-5", &EvaluationMetrics::top5_accuracy, percent_text, -1);
+  optional("ECE", &EvaluationMetrics::ece, percent_text, 1);
+  optional("KL of views", &EvaluationMetrics::view_divergence, number, 1);
+  column(
+      "train loss", [&](size_t r) { return number(last[r].train_loss); }, unmarked);
+  column(
+      "images seen", [&](size_t r) { return count_text(last[r].images); }, unmarked);
+  column(
+      "time", [&](size_t r) { return duration_text(last[r].seconds); }, unmarked);
+  column(
+      "images/s", [&](size_t r) { return count_text(last[r].images / training_seconds(runs[r])); },
+      unmarked);
+  if (std::any_of(runs.begin(), runs.end(),
+                  [](const RunRecord& run) { return run.status != "completed"; })) {
+    column(
+        "status", [&](size_t r) { return runs[r].status; }, unmarked);
+    table.columns.back().number = false;
+  }
+  for (Row& row : rows) table.add_row(std::move(row));
   return table;
 }
 

@@ -37,6 +37,14 @@ struct StepMetrics {
   double learning_rate = kNotMeasured;
 };
 
+// Of the finished run's weights on the test set (event "evaluation").
+struct EvaluationMetrics {
+  double top5_accuracy = kNotMeasured;
+  double ece = kNotMeasured;              // expected calibration error
+  double tta_accuracy = kNotMeasured;     // top-1 with test-time augmentation
+  double view_divergence = kNotMeasured;  // mean KL between augmented views of an image
+};
+
 struct RunRecord {
   std::string name;                  // "t-cce"
   std::string status = "running";    // then "completed", or why it stopped
@@ -44,6 +52,7 @@ struct RunRecord {
   double parameters = kNotMeasured;  // trainable numbers of the model
   std::vector<EpochMetrics> epochs;
   std::vector<StepMetrics> steps;
+  EvaluationMetrics evaluation;
 };
 
 // Keeps a RunRecord and metrics.jsonl in step.
@@ -62,6 +71,9 @@ class RunRecorder {
   RunRecord record_;
 };
 
+// Writes the event "evaluation" of a finished run.
+void write_evaluation(MetricsWriter& writer, const RunRecord& run);
+
 // The runs of a metrics.jsonl, in the order of their first events. Throws Error on a malformed file
 // or a field of the wrong type.
 std::vector<RunRecord> load_runs(const std::filesystem::path& metrics_file);
@@ -69,8 +81,9 @@ std::vector<RunRecord> load_runs(const std::filesystem::path& metrics_file);
 // The epoch with the lowest test error (the first of several); -1 when none was measured.
 int best_epoch(const RunRecord& run);
 
-// One row for each run: final and best test accuracy, test error, train loss, images seen, time,
-// images/s, and the status where one is not "completed". The best of several runs is marked.
+// One row for each run: final and best test accuracy, test error, top-5 accuracy, accuracy with
+// TTA, ECE and divergence of views where any run has them, train loss, images seen, time, images/s,
+// and the status where one is not "completed". The best of several runs is marked.
 Table summary_table(const std::vector<RunRecord>& runs);
 
 }  // namespace ditto::apps

@@ -8,6 +8,15 @@
 #include "core/error.h"
 
 namespace ditto::apps {
+namespace {
+
+// The end of an element that holds nothing but, perhaps, a tooltip.
+std::string end_of(const char* element, std::string_view tooltip) {
+  if (tooltip.empty()) return "/>\n";
+  return fmt::format("><title>{}</title></{}>\n", escape_markup(tooltip), element);
+}
+
+}  // namespace
 
 std::string svg_number(double value) {
   check(std::isfinite(value), "[svg] a coordinate is not finite:", value);
@@ -32,10 +41,11 @@ void SvgWriter::line(Point from, Point to, std::string_view attributes) {
                       svg_number(from.y), svg_number(to.x), svg_number(to.y), attributes);
 }
 
-void SvgWriter::rect(Point corner, double width, double height, std::string_view attributes) {
-  out_ +=
-      fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {}/>\n", svg_number(corner.x),
-                  svg_number(corner.y), svg_number(width), svg_number(height), attributes);
+void SvgWriter::rect(Point corner, double width, double height, std::string_view attributes,
+                     std::string_view tooltip) {
+  out_ += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {}{}",
+                      svg_number(corner.x), svg_number(corner.y), svg_number(width),
+                      svg_number(height), attributes, end_of("rect", tooltip));
 }
 
 void SvgWriter::polyline(const std::vector<Point>& points, std::string_view attributes) {
@@ -48,10 +58,18 @@ void SvgWriter::polyline(const std::vector<Point>& points, std::string_view attr
 
 void SvgWriter::circle(Point centre, double radius, std::string_view attributes,
                        std::string_view tooltip) {
-  out_ += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {}", svg_number(centre.x),
-                      svg_number(centre.y), svg_number(radius), attributes);
-  out_ += tooltip.empty() ? std::string("/>\n")
-                          : fmt::format("><title>{}</title></circle>\n", escape_markup(tooltip));
+  out_ +=
+      fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {}{}", svg_number(centre.x),
+                  svg_number(centre.y), svg_number(radius), attributes, end_of("circle", tooltip));
+}
+
+void SvgWriter::image(Point corner, double width, double height, std::string_view data_uri,
+                      std::string_view tooltip) {
+  out_ += fmt::format(
+      "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" "
+      "style=\"image-rendering:pixelated\" href=\"{}\"{}",
+      svg_number(corner.x), svg_number(corner.y), svg_number(width), svg_number(height),
+      escape_markup(data_uri), end_of("image", tooltip));
 }
 
 void SvgWriter::text(Point at, std::string_view text, std::string_view attributes) {

@@ -23,11 +23,15 @@ class SvgWriter {
 
   // `attributes` is trusted text such as `stroke="#000" stroke-width="2"`.
   void line(Point from, Point to, std::string_view attributes);
-  void rect(Point corner, double width, double height, std::string_view attributes);
-  void polyline(const std::vector<Point>& points, std::string_view attributes);
   // `tooltip` is shown by browsers under the pointer; "" for none.
+  void rect(Point corner, double width, double height, std::string_view attributes,
+            std::string_view tooltip = "");
+  void polyline(const std::vector<Point>& points, std::string_view attributes);
   void circle(Point centre, double radius, std::string_view attributes,
               std::string_view tooltip = "");
+  // A picture by its data URI, every pixel a sharp square.
+  void image(Point corner, double width, double height, std::string_view data_uri,
+             std::string_view tooltip = "");
   void text(Point at, std::string_view text, std::string_view attributes);
   // What is drawn until end_clip() is cut off outside the rectangle; coordinates stay the same.
   void begin_clip(Point corner, double width, double height);

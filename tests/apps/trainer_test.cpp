@@ -168,14 +168,4 @@ TEST_CASE("trainer: options that do not fit are errors", "[apps]") {
   CHECK_THROWS_WITH(Trainer(small_options(), "sse", train, test), testing::contains("sse"));
 }
 
-TEST_CASE("replica pictures: deterministic, different replicas, right shape", "[apps]") {
-  const auto train = stripes(8, 1);
-  TrainOptions o = small_options();
-  o.crop_padding = 2;
-  const Tensor a = replica_pictures(o, train, 3, 4);
-  CHECK(a.shape() == Shape{12, 8, 8, 1});
-  CHECK(a.to_vector<int64_t>() == replica_pictures(o, train, 3, 4).to_vector<int64_t>());
-  CHECK(Tensor(slice(a, 0, 0, 1)).to_vector<int64_t>() != slice(a, 0, 1, 2).to_vector<int64_t>());
-}
-
 }  // namespace ditto::apps
