@@ -1,14 +1,17 @@
 // train_cifar: trains and evaluates image classifiers on CIFAR-10/100, FashionMNIST and MNIST.
 //
 //   train_cifar --dataset cifar-10 --compare cce,t-cce --epochs 10
-//   train_cifar eval --weights runs/.../cce.safetensors
+//   train_cifar eval --weights runs/.../cce.safetensors --tta mirror --report evaluation
+//   train_cifar predict --weights runs/.../cce.safetensors --input photographs --top 5
 #include "apps/classification/eval_command.h"
+#include "apps/classification/predict_command.h"
 #include "apps/classification/train_command.h"
 
 int main(int argc, char** argv) {
   using namespace ditto::apps;
   TrainCommand train;
   EvalCommand eval;
+  PredictCommand predict;
   CommandLine app("train_cifar",
                   "Trains image classifiers on CIFAR-10, CIFAR-100, FashionMNIST and MNIST.");
   app.add(
@@ -18,5 +21,9 @@ int main(int argc, char** argv) {
   app.add(
       "eval", "evaluate weights on the test set", [&](Config& config) { eval.declare(config); },
       [&](const Invocation& invocation) { eval.run(invocation); });
+  app.add(
+      "predict", "classify the JPEG and PNG files of a folder",
+      [&](Config& config) { predict.declare(config); },
+      [&](const Invocation& invocation) { predict.run(invocation); });
   return app.run(argc, argv);
 }

@@ -2,28 +2,75 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "apps/classification/analysis.h"
 #include "apps/classification/trainer.h"
 #include "apps/classification/weights.h"
+#include "apps/common/environment.h"
 #include "apps/common/text.h"
 
 namespace ditto::apps {
+namespace {
+
+void add_metrics(Table& table, const std::string& name, const Evaluation& e) {
+  if (table.columns.empty())
+    table.columns = {{"views"}, {"accuracy", true}, {"top-5", true}, {"NLL", true}, {"ECE", true}};
+  table.add_row({name, percent_text(e.top1), percent_text(e.top5), fmt::format("{:.4f}", e.nll),
+                 percent_text(e.ece)});
+}
+
+}  // namespace
 
 void EvalCommand::declare(Config& config) {
   apps::declare(config, options_);
   config.group("Evaluation");
   config.add("weights", &weights_, "safetensors file written by train");
+  apps::declare(config, tta_);
+  config.add("report", &report_, "folder for report.html with confusion matrix and calibration")
+      .flag_only();
   config.add("threads", &threads_, "of the computation; 0: all cores").range(0, 4096);
 }
 
-void EvalCommand::run(const Invocation&) {
+void EvalCommand::run(const Invocation& invocation) {
   if (weights_.empty()) throw UsageError("eval needs --weights FILE");
   if (threads_ > 0) set_num_threads(threads_);
   const TrainedModel trained = load_weights(weights_);
   if (options_.dataset == "auto") options_.dataset = trained.info.dataset;
   const DataPair data = load_data(options_);
-  const EvalResult result = evaluate(*trained.model, data.test);
-  fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n", data.test.name(),
-             count_text(double(result.images)), percent_text(result.accuracy), result.loss);
+  check(data.test.classes() == trained.info.shape.num_classes, "[eval]", data.test.name(), "has",
+        data.test.classes(), "classes, but the weights are for", trained.info.shape.num_classes);
+  const Evaluation plain = evaluate_predictions(predict(*trained.model, data.test));
+  fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n\n", data.test.name(),
+             count_text(double(plain.images)), percent_text(plain.top1), plain.nll);
+
+  Table metrics;
+  add_metrics(metrics, "image alone", plain);
+  Evaluation best = plain;  // what the classes and figures show: with TTA where it was asked for
+  if (tta_.enabled()) {
+    best = evaluate_predictions(predict(*trained.model, data.test, tta_));
+    add_metrics(metrics, "TTA, " + tta_.text(), best);
+  }
+  const Table classes = class_table(best, data.test.class_names());
+  fmt::print("{}\n{}", render_text(metrics), render_text(classes));
+  if (report_.empty()) return;
+
+  Report report;
+  const std::string file = std::filesystem::path(weights_).filename().string();
+  report.title = fmt::format("{} eval: {}", invocation.program, file);
+  report.subtitle = fmt::format("{} on {}, {} test images, {}", trained.info.model,
+                                data.test.name(), count_text(double(plain.images)), timestamp());
+  report.tables.push_back({.title = "Results", .table = metrics});
+  report.tables.push_back(
+      {.title = "Classes", .note = tta_.enabled() ? "With TTA." : "", .table = classes});
+  add_evaluation_figures(report, {{std::filesystem::path(weights_).stem().string(), best}},
+                         data.test.class_names());
+  report.environment = describe_environment(invocation.arguments);
+  std::error_code error;
+  std::filesystem::create_directories(report_, error);
+  check(!error, "[eval] cannot make the folder", report_ + ":", error.message());
+  write_report(report_, report);
+  fmt::print("\nreport: {}\n", (std::filesystem::path(report_) / "report.html").string());
 }
 
 }  // namespace ditto::apps

@@ -1,8 +1,10 @@
-// The command `eval`: accuracy and cross-entropy of saved weights on a test set.
+// The command `eval`: saved weights on a test set: accuracy, top-5, calibration and classes, on the
+// terminal and as a report.
 #pragma once
 
 #include <string>
 
+#include "apps/classification/evaluation.h"
 #include "apps/classification/train_options.h"
 #include "apps/common/command_line.h"
 
@@ -15,7 +17,8 @@ class EvalCommand {
 
  private:
   DataOptions options_;
-  std::string weights_;
+  TtaOptions tta_;
+  std::string weights_, report_;
   int threads_ = 0;
 };
 

@@ -36,14 +36,6 @@ bool has_view(const TtaOptions& options, const char* name) {
   return std::find(options.views.begin(), options.views.end(), name) != options.views.end();
 }
 
-// In double: the probability of a wrong class may be far below the smallest float.
-void add_softmax(std::span<const float> logits, double weight, std::span<double> out) {
-  const double high = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - high);
-  for (size_t k = 0; k < logits.size(); ++k) out[k] += weight * std::exp(logits[k] - high) / sum;
-}
-
 }  // namespace
 
 std::string TtaOptions::text() const {
@@ -51,8 +43,7 @@ std::string TtaOptions::text() const {
   if (has_view(*this, "mirror")) parts.push_back("mirror");
   if (has_view(*this, "shift"))
     parts.push_back(fmt::format("shift by {} pixel{}", shift, shift == 1 ? "" : "s"));
-  const data::ChannelStatistics any{{0}, {1}};
-  const size_t views = tta_views(*this, any).size();
+  const int64_t views = (has_view(*this, "shift") ? 5 : 1) * (has_view(*this, "mirror") ? 2 : 1);
   return fmt::format("{}: {} view{}", parts.empty() ? "none" : join(parts, ", "), views,
                      views == 1 ? "" : "s");
 }
@@ -66,7 +57,7 @@ void declare(Config& config, TtaOptions& options) {
 }
 
 std::vector<std::shared_ptr<const data::Augment>> tta_views(
-    const TtaOptions& options, const data::ChannelStatistics& statistics) {
+    const TtaOptions& options, std::shared_ptr<const data::Augment> evaluation) {
   std::vector<std::pair<int, int>> shifts = {{0, 0}};
   if (has_view(options, "shift")) {
     const int s = options.shift;
@@ -78,9 +69,26 @@ std::vector<std::shared_ptr<const data::Augment>> tta_views(
     for (const auto& [dx, dy] : shifts)
       views.push_back(
           std::make_shared<data::Compose>(std::vector<std::shared_ptr<const data::Augment>>{
-              std::make_shared<FixedView>(mirror, dx, dy), data::make_augment({}, statistics)}));
+              evaluation, std::make_shared<FixedView>(mirror, dx, dy)}));
   }
   return views;
+}
+
+std::vector<double> softmax_rows(const Tensor& logits) {
+  const auto values = logits.to_vector<float>();
+  const auto k = static_cast<size_t>(logits.dim(1));
+  std::vector<double> out(values.size());
+  for (size_t begin = 0; begin < values.size(); begin += k) {
+    double high = -INFINITY, sum = 0;
+    for (size_t i = begin; i < begin + k; ++i) {
+      check(std::isfinite(values[i]), "[predict] the model's output is", values[i], "in row",
+            begin / k);
+      high = std::max<double>(high, values[i]);
+    }
+    for (size_t i = begin; i < begin + k; ++i) sum += out[i] = std::exp(values[i] - high);
+    for (size_t i = begin; i < begin + k; ++i) out[i] /= sum;
+  }
+  return out;
 }
 
 std::vector<int64_t> Predictions::top(int64_t image, int64_t count) const {
@@ -103,30 +111,37 @@ Predictions predict(nn::Layer& model, const data::ImageDataset& dataset, const T
   const bool was_training = model.training();
   model.eval();
   Predictions out;
-  out.labels = dataset.labels().to_vector<int64_t>();
-  const auto views = tta_views(tta, dataset.statistics());
+  const auto all = static_cast<size_t>(dataset.size());
+  std::vector<bool> seen(all, false);  // the same for all views
+  const auto views = tta_views(tta, data::make_augment({}, dataset.statistics()));
   for (const auto& view : views) {
     data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
                             view, {.batch = batch, .workers = 0});
-    int64_t first = 0;
     while (const auto b = loader.next()) {
       const Tensor logits = model(b->images);
-      const auto values = logits.to_vector<float>();
-      for (const float v : values)
-        check(std::isfinite(v), "[predict] the model's output is", v,
-              "for an image of the batch from", first);
-      if (out.classes == 0) {
-        out.classes = logits.dim(1);
-        out.probabilities.resize(static_cast<size_t>(dataset.size() * out.classes));
-      }
+      const std::vector<double> p = softmax_rows(logits);
+      out.classes = logits.dim(1);
       const auto k = static_cast<size_t>(out.classes);
-      for (size_t i = 0; i < static_cast<size_t>(b->size()); ++i)
-        add_softmax(std::span(values).subspan(i * k, k), 1.0 / static_cast<double>(views.size()),
-                    std::span(out.probabilities).subspan((static_cast<size_t>(first) + i) * k, k));
-      first += b->size();
+      out.probabilities.resize(all * k);
+      for (size_t i = 0; i < b->samples.size(); ++i) {
+        const auto sample = static_cast<size_t>(b->samples[i]);
+        for (size_t c = 0; c < k; ++c)
+          out.probabilities[sample * k + c] += p[i * k + c] / static_cast<double>(views.size());
+        seen[sample] = true;
+      }
       if (on_batch) on_batch(b->size());
     }
   }
+  // Close the gaps of images that were left out.
+  const auto k = static_cast<size_t>(out.classes);
+  for (size_t sample = 0; sample < all; ++sample) {
+    if (!seen[sample]) continue;
+    std::copy_n(out.probabilities.begin() + static_cast<std::ptrdiff_t>(sample * k), k,
+                out.probabilities.begin() + static_cast<std::ptrdiff_t>(out.samples.size() * k));
+    out.samples.push_back(static_cast<int64_t>(sample));
+    out.labels.push_back(dataset.label(out.samples.back()));
+  }
+  out.probabilities.resize(out.samples.size() * k);
   model.train(was_training);
   return out;
 }

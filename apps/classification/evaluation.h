@@ -31,14 +31,20 @@ struct TtaOptions {
 void declare(Config& config, TtaOptions& options);
 
 // The views: the image, with "shift" also moved left, right, up and down (what comes in has the
-// fill colour), and with "mirror" all of these mirrored left-right. Each ends with normalisation.
+// fill colour), and with "mirror" all of these mirrored left-right.
+// `evaluation` is the policy for an image without TTA.
 std::vector<std::shared_ptr<const data::Augment>> tta_views(
-    const TtaOptions& options, const data::ChannelStatistics& statistics);
+    const TtaOptions& options, std::shared_ptr<const data::Augment> evaluation);
+
+// Probabilities (N, K) of logits (N, K) f32, row by row, in double: that of a wrong class may be
+// far below the smallest float. Throws "[predict] ..." with the row when a logit is not finite.
+std::vector<double> softmax_rows(const Tensor& logits);
 
 struct Predictions {
   int64_t classes = 0;
   std::vector<double> probabilities;  // (N, classes), row by row
   std::vector<int64_t> labels;        // N
+  std::vector<int64_t> samples = {};  // N: index in the data set
 
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
   std::span<const double> row(int64_t image) const {
@@ -48,7 +54,8 @@ struct Predictions {
   std::vector<int64_t> top(int64_t image, int64_t count) const;
 };
 
-// Probabilities of every image of the data set, in its order. `on_batch` is called after each batch
+// Probabilities of every image of the data set, in its order; images that the data set leaves out
+// because they cannot be read are missing. `on_batch` is called after each batch
 // of each view with its number of images. Throws "[predict] ..." when the model's outputs are not
 // finite.
 Predictions predict(nn::Layer& model, const data::ImageDataset& dataset, const TtaOptions& tta = {},

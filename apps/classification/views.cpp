@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "apps/classification/evaluation.h"
 #include "autograd/ops.h"
 
 namespace ditto::apps {
@@ -48,11 +49,9 @@ ViewPredictions predict_views(nn::Layer& model, const ViewSet& set) {
   const int64_t rows = set.inputs.dim(0);
   for (int64_t begin = 0; begin < rows; begin += kBatch) {
     const Tensor batch = slice(set.inputs, 0, begin, std::min(rows, begin + kBatch));
-    // In double: the probability of a wrong class may be far below the smallest float.
-    const Tensor log_probabilities = log_softmax(model(batch));
-    out.classes = log_probabilities.dim(1);
-    for (const double v : log_probabilities.to_vector<double>())
-      out.probabilities.push_back(std::exp(v));
+    const Tensor logits = model(batch);
+    out.classes = logits.dim(1);
+    for (const double p : softmax_rows(logits)) out.probabilities.push_back(p);
   }
   model.train(was_training);
   for (int64_t i = 0; i < set.images; ++i)

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/common/json.h"
+#include "apps/common/text.h"
 #include "core/serialize.h"
 #include "nn/state_dict.h"
 
@@ -61,18 +62,21 @@ std::string WeightsInfo::class_name(int64_t index) const {
 
 void save_weights(const std::filesystem::path& path, const nn::Module& model,
                   const std::string& model_name, const data::ImageDataset& dataset) {
+  const kernels::ChannelValues fill = dataset.info(dataset.height(), dataset.width()).fill;
   TensorMap tensors;
   for (const nn::StateEntry& entry : nn::state_dict(model)) tensors[entry.name] = entry.tensor;
-  save_safetensors(path, tensors,
-                   {{"format", "pt"},
-                    {"model", model_name},
-                    {"dataset", dataset.name()},
-                    {"image_size", std::to_string(dataset.height())},
-                    {"in_channels", std::to_string(dataset.channels())},
-                    {"num_classes", std::to_string(dataset.classes())},
-                    {"class_names", json_line(dataset.class_names())},
-                    {"mean", json_line(dataset.statistics().mean)},
-                    {"std", json_line(dataset.statistics().std)}});
+  save_safetensors(
+      path, tensors,
+      {{"format", "pt"},
+       {"model", model_name},
+       {"dataset", dataset.name()},
+       {"image_size", std::to_string(dataset.height())},
+       {"in_channels", std::to_string(dataset.channels())},
+       {"num_classes", std::to_string(dataset.classes())},
+       {"class_names", json_line(dataset.class_names())},
+       {"mean", json_line(dataset.statistics().mean)},
+       {"std", json_line(dataset.statistics().std)},
+       {"fill", json_line(std::vector<float>(fill.begin(), fill.begin() + dataset.channels()))}});
 }
 
 TrainedModel load_weights(const std::filesystem::path& path) {
@@ -86,8 +90,15 @@ TrainedModel load_weights(const std::filesystem::path& path) {
                 .in_channels = metadata.size("in_channels"),
                 .num_classes = metadata.size("num_classes")};
   info.class_names = metadata.list<std::string>("class_names", info.shape.num_classes);
+  for (const std::string& name : info.class_names)
+    check(is_utf8(name) && std::none_of(name.begin(), name.end(),
+                                        [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }),
+          "[load_weights] metadata class_names has control characters in", path.string());
   info.statistics.mean = metadata.list<float>("mean", info.shape.in_channels);
   info.statistics.std = metadata.list<float>("std", info.shape.in_channels);
+  info.fill = metadata.list<float>("fill", info.shape.in_channels);
+  for (float v : info.fill)
+    check(std::isfinite(v), "[load_weights] metadata fill is not finite in", path.string());
   for (float v : info.statistics.mean)
     check(std::isfinite(v), "[load_weights] metadata mean is not finite in", path.string());
   for (float v : info.statistics.std)

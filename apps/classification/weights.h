@@ -20,6 +20,7 @@ struct WeightsInfo {
   // Empty in files that lack them (written elsewhere): the data set then has to say.
   std::vector<std::string> class_names;
   data::ChannelStatistics statistics;
+  std::vector<float> fill;  // colour of what is not image, one value in [0, 1] per channel
 
   // The class's name, or "class 7".
   std::string class_name(int64_t index) const;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "data/augment.h"
 #include "models/models.h"
 #include "nn/init.h"
 #include "tests/support/catch.h"
@@ -103,7 +104,7 @@ TEST_CASE("evaluation: views are the image, its shifts and their mirror images",
   const auto pixels = [&](const TtaOptions& tta) {
     std::vector<std::vector<int>> out;
     Rng rng(1);
-    for (const auto& view : tta_views(tta, plain)) {
+    for (const auto& view : tta_views(tta, data::make_augment({}, plain))) {
       out.emplace_back();
       for (const float v : view->draw(rng, dataset.info())
                                .apply(dataset.images().alias({2, 2, 1}, {2, 1, 1}, 0))

@@ -37,6 +37,31 @@ for file in config.json environment.json metrics.jsonl report.html error.svg cce
 done
 accuracy=$(grep -aoE 'cce: epoch 2.00 .*test accuracy [0-9.]+ %' run/log.txt | grep -oE '[0-9.]+ %$' | head -n 1)
 expect 0 "accuracy $accuracy" eval --weights run/cce.safetensors --test-images 100 --dataset fashion-mnist
+# With test-time views, and as a report.
+expect 0 "TTA, mirror: 2 views" eval --weights run/cce.safetensors --test-images 100 --tta mirror --report evaluation
+for file in report.html confusion_cce.svg calibration_cce.svg class_accuracy.svg; do
+  [[ -s evaluation/$file ]] || { echo "FAILED: evaluation/$file is missing"; failures=$((failures + 1)); }
+done
+expect 2 "did you mean mirror?" eval --weights run/cce.safetensors --tta mirorr
+# Files: a grey 32 x 32 PNG, and one that is broken.
+mkdir photographs
+base64 -d >photographs/grey.png <<'PNG'
+iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAABtklEQVR42n3QZ1eIARgG4NsISVLZSimyyQgNlEhWRioiDZJklXbIClmlVBqytQelQkbJ
+ljYS0kRFexK95znH1+fD9QcuQFRqxOjJs+brrjbevMPhwHHvwKtRiQ+eZX0oqWr8I9J/CATy46erL1xhaLrN1vXIab/QsPi76a/zP1fWtnXrKy0DwZgp
+szWXrNmwZaej+4lzQdei7zx8nl1YWt3U2Uti6CgIJszQWKRnZGZt53b0jP+l8Fv3nrwp+PKtrr272EBZJQimztFaqr/RcpfTQU+f4OsxSY9e5Hwsq2n+
+23vAMIWJEMycq7Nynfn2vfs8zgZcjrh9PyPzXfH3+o4e/QaNHKsMgeqCZWtNtu52PnTSN+RGbPLjl7lF5T9b/vWRHK44SQWCeYtXrbewsd9/zOvClciE
+1Kdv33/90fC7p/hguXHT1CDQXm6wyWqPy+FT5y/ejEtJe5X3qeJX6/8fMEf0A+aIfsAc0Q+YI/oBc0Q/YI7oB8wR/YA5oh8wR/QD5oh+wBzRD5gj+gFz
+RD9gjugHzBH9gDmiHzBH9APmiH7AHNEPmCP6AXNEP2CO6AfMEf10AdhP7RB3Ni/wAAAAAElFTkSuQmCC
+PNG
+expect 0 "1 images classified with mlp trained on fashion-mnist" predict --weights run/cce.safetensors --input photographs --top 3 --output p.csv
+grep -q '^photographs/grey.png,[^,]*,[0-9.e-]*,[^,]*,[0-9.e-]*,[^,]*,[0-9.e-]*,$' p.csv || { echo "FAILED: p.csv: $(cat p.csv)"; failures=$((failures + 1)); }
+echo "no picture" >photographs/broken.png
+expect 1 "1 of 2 images could not be read" predict --weights run/cce.safetensors --input photographs --tta mirror,shift --output p.json
+grep -q '"error": ".*broken.png' p.json || { echo "FAILED: p.json does not name the broken file"; failures=$((failures + 1)); }
+expect 1 "no .jpg, .jpeg or .png files" predict --weights run/cce.safetensors --input empty
+expect 1 "none.png" predict --weights run/cce.safetensors --input none.png
+expect 2 "neither .csv nor .json" predict --weights run/cce.safetensors --input photographs --output p.txt
+expect 2 "--input" predict --weights run/cce.safetensors
 # The resolved configuration repeats the run to the byte.
 expect 0 "report:" --config run/config.json --run-dir again
 cmp run/cce.safetensors again/cce.safetensors || failures=$((failures + 1))

@@ -29,6 +29,7 @@ TEST_CASE("weights: a file holds the model, its classes and its preprocessing", 
   CHECK(loaded.info.class_names == std::vector<std::string>{"upper \"½\"", "lower"});
   CHECK(loaded.info.statistics.mean == std::vector<float>{0.1f});
   CHECK(loaded.info.statistics.std == std::vector<float>{0.3f});
+  CHECK(loaded.info.fill == std::vector<float>{0.1f});  // the mean, where the data set has no other
   CHECK_FALSE(loaded.model->training());
   const auto before = model->parameters(), after = loaded.model->parameters();
   REQUIRE(before.size() == after.size());
@@ -60,7 +61,8 @@ TEST_CASE("weights: metadata that lies or lacks something is an error with its n
     with("image_size", size);
     CHECK_THROWS_WITH(load_weights(path), contains("metadata image_size is not a size"));
   }
-  for (const char* list : {"[", "{}", "[1,2]", "[\"a\"]", "[\"a\",\"b\",\"c\"]"}) {
+  for (const char* list :
+       {"[", "{}", "[1,2]", "[\"a\"]", "[\"a\",\"b\",\"c\"]", "[\"a\",\"\\u001b\"]"}) {
     with("class_names", list);
     CHECK_THROWS_WITH(load_weights(path), contains("metadata class_names"));
   }
