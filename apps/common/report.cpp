@@ -298,6 +298,35 @@ void merge_equal(std::vector<Series>& all) {
   all = std::move(merged);
 }
 
+// What figure 2 of paper 000 is about: how much earlier the other runs reach the lowest test error
+// of the first one.
+std::string earlier_text(const std::vector<RunRecord>& runs, const Horizontal& axis) {
+  constexpr size_t kMostRuns = 4;  // more make no caption
+  if (runs.size() < 2 || runs.size() > kMostRuns) return "";
+  const int best = best_epoch(runs[0]);
+  if (best < 0) return "";
+  const EpochMetrics& base = runs[0].epochs[static_cast<size_t>(best)];
+  const auto place = [&](const EpochMetrics& m) { return axis.by_images ? m.images : m.epoch; };
+  const auto place_text = [&](const EpochMetrics& m) {
+    return axis.by_images ? count_text(m.images) + " images seen" : "epoch " + number_text(m.epoch);
+  };
+  std::string text = fmt::format(" Lowest test error of {}: {}, at {}.", runs[0].name,
+                                 percent_text(base.test_error), place_text(base));
+  for (size_t r = 1; r < runs.size(); ++r) {
+    const auto reached =
+        std::find_if(runs[r].epochs.begin(), runs[r].epochs.end(),
+                     [&](const EpochMetrics& m) { return m.test_error <= base.test_error; });
+    if (reached == runs[r].epochs.end()) {
+      text += fmt::format(" {} does not reach it.", runs[r].name);
+      continue;
+    }
+    const double saved = 1 - place(*reached) / place(base);
+    text += fmt::format(" {} reaches it at {}, {:.0f} % {}.", runs[r].name, place_text(*reached),
+                        100 * std::abs(saved), saved < 0 ? "later" : "earlier");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
@@ -340,7 +369,7 @@ std::vector<Figure> curve_figures(const std::vector<RunRecord>& runs) {
   add("error", error,
       "Share of wrong predictions. The training error is taken on augmented images while the "
       "weights change. " +
-          axis.note);
+          axis.note + earlier_text(runs, axis));
   if (most_epochs >= 6 && last_x > 0) {
     Chart late = error;
     late.title = "Test error, second half of the training";

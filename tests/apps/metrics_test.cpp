@@ -84,6 +84,8 @@ TEST_CASE("runs come back from metrics.jsonl as they were recorded", "[apps]") {
       recorder.finish("stopped at step 2: the loss is not finite");
       written.push_back(recorder.record());
     }
+    written[1].evaluation = {.top5_accuracy = 0.99, .ece = 0.02, .view_divergence = 0.1};
+    write_evaluation(writer, written[1]);
     // Events of a later version are no error.
     writer.write("checkpoint", "cce", {{"path", "x"}});
   }
@@ -104,6 +106,11 @@ TEST_CASE("runs come back from metrics.jsonl as they were recorded", "[apps]") {
     CHECK(read[r].epochs[0].test_error == 0.25);
     CHECK(std::isnan(read[r].epochs[0].train_loss));
   }
+  CHECK(std::isnan(read[0].evaluation.ece));
+  CHECK(read[1].evaluation.top5_accuracy == 0.99);
+  CHECK(read[1].evaluation.ece == 0.02);
+  CHECK(read[1].evaluation.view_divergence == 0.1);
+  CHECK(std::isnan(read[1].evaluation.tta_accuracy));
   write_file(dir / "bad.jsonl", R"({"event":"epoch","run":"a","test_error":"high"})"
                                 "\n");
   CHECK_THROWS_WITH(load_runs(dir / "bad.jsonl"),
@@ -144,4 +151,17 @@ TEST_CASE("the summary compares runs and marks the best", "[apps]") {
   CHECK(summary_table({a}).best.empty());
   CHECK(summary_table({a, b}).columns.size() == 8);  // no status where all is well
   CHECK(summary_table({}).rows.empty());
+
+  // Evaluations have columns where there are any.
+  a.evaluation = {.top5_accuracy = 0.9, .ece = 0.03};
+  b.evaluation = {.top5_accuracy = 0.95, .ece = 0.04};
+  const Table evaluated = summary_table({a, b, c});
+  REQUIRE(evaluated.columns.size() == 11);
+  CHECK(evaluated.columns[4].heading == "top-5");
+  CHECK(evaluated.columns[5].heading == "ECE");
+  CHECK(evaluated.rows[0][4] == "90.00 %");
+  CHECK(evaluated.rows[1][5] == "4.00 %");
+  CHECK(evaluated.rows[2][4] == "--");
+  CHECK(evaluated.is_best(1, 4));
+  CHECK(evaluated.is_best(0, 5));
 }

@@ -169,6 +169,24 @@ TEST_CASE("epochs of different lengths are compared by images seen", "[apps]") {
              contains(">images seen</text>") && contains(">100k</text>"));
 }
 
+TEST_CASE("the error curves say how much earlier a run reaches the first one's best", "[apps]") {
+  const auto run = [](const std::string& name, const std::vector<double>& errors) {
+    RunRecord record;
+    record.name = name;
+    for (size_t i = 0; i < errors.size(); ++i)
+      record.epochs.push_back(
+          {.epoch = i + 1.0, .images = (i + 1) * 100.0, .test_error = errors[i]});
+    return record;
+  };
+  const RunRecord base = run("cce", {0.5, 0.4, 0.3, 0.2, 0.25});
+  std::string caption = curve_figures({base, run("t-cce", {0.5, 0.35, 0.2, 0.15, 0.1})})[0].caption;
+  CHECK_THAT(caption, contains("Lowest test error of cce: 20.00 %, at epoch 4."));
+  CHECK_THAT(caption, contains("t-cce reaches it at epoch 3, 25 % earlier."));
+  caption = curve_figures({base, run("a", {0.5, 0.5, 0.5, 0.5, 0.2}), run("b", {0.5})})[0].caption;
+  CHECK_THAT(caption, contains("a reaches it at epoch 5, 25 % later. b does not reach it."));
+  CHECK(curve_figures({base})[0].caption.find("Lowest") == std::string::npos);
+}
+
 TEST_CASE("runs with the same schedule share its line", "[apps]") {
   std::vector<RunRecord> runs = {synthetic_run("a", 0.1, 4, 1), synthetic_run("b", 0.2, 4, 2)};
   REQUIRE(curve_figures(runs).back().name == "learning_rate");
