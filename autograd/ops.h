@@ -7,6 +7,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/dense_block.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/group_kl.h"
 #include "autograd/ops/index_select.h"

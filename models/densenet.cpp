@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autograd/ops/dense_block.h"
 #include "autograd/ops/pool2d.h"
 #include "autograd/ops/shape_ops.h"
 
@@ -41,6 +42,18 @@ DenseBlock::DenseBlock(int64_t in, int layers, int64_t growth, bool bottleneck) 
 }
 
 Tensor DenseBlock::forward(const Tensor& x) {
+  if (!layers_[0]->has_bottleneck()) {
+    PoolVector<DenseLayerTensors> tensors;
+    for (DenseLayer* layer : layers_) {
+      nn::BatchNorm2d& norm = layer->norm1();
+      tensors.push_back({norm.weight(), norm.bias(), norm.running_mean(), norm.running_var(),
+                         layer->conv1().weight()});
+      if (training()) norm.count_batch();
+    }
+    const nn::BatchNormOptions& norm = layers_[0]->norm1().options();
+    return dense_block(x, tensors,
+                       {.eps = norm.eps, .momentum = norm.momentum, .training = training()});
+  }
   Tensor y = x;
   for (DenseLayer* layer : layers_) y = concat({y, (*layer)(y)}, 3);
   return y;
@@ -51,7 +64,9 @@ DenseTransition::DenseTransition(int64_t in, int64_t out)
       conv_(child<nn::Conv2d>("conv", in, out, 1, k1x1)) {}
 
 Tensor DenseTransition::forward(const Tensor& x) {
-  return avg_pool2d(conv_(norm_.relu(x)), {.kernel = 2, .stride = 2});
+  // The paper pools after the convolution. Both are linear and a 1x1 convolution mixes no pixels,
+  // so that the order does not matter; this one convolves a quarter of them.
+  return conv_(avg_pool2d(norm_.relu(x), {.kernel = 2, .stride = 2}));
 }
 
 DenseFeatures::DenseFeatures(const DenseNetOptions& o)

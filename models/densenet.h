@@ -33,6 +33,10 @@ class DenseLayer : public nn::Layer {
   DenseLayer(int64_t in, int64_t growth, bool bottleneck);
   Tensor forward(const Tensor& x) override;
 
+  bool has_bottleneck() const { return conv2_ != nullptr; }
+  nn::BatchNorm2d& norm1() { return norm1_; }
+  nn::Conv2d& conv1() { return conv1_; }
+
  private:
   nn::BatchNorm2d& norm1_;
   nn::Conv2d& conv1_;
@@ -40,7 +44,8 @@ class DenseLayer : public nn::Layer {
   nn::Conv2d* conv2_ = nullptr;
 };
 
-// x (N, H, W, C) -> (N, H, W, C + layers growth): the input's channels, then each layer's.
+// x (N, H, W, C) -> (N, H, W, C + layers growth): the input's channels, then each layer's. Plain
+// layers are computed by one op without concatenations (autograd/ops/dense_block.h).
 class DenseBlock : public nn::Layer {
  public:
   DenseBlock(int64_t in, int layers, int64_t growth, bool bottleneck);

@@ -21,11 +21,13 @@ Tensor BatchNorm2d::normalize(const Tensor& x, bool relu, const Tensor& residual
       x, weight_, bias_, running_mean_, running_var_,
       {.eps = options_.eps, .momentum = options_.momentum, .training = training(), .relu = relu},
       residual);
-  if (training()) {
-    ++*batches_.data<int64_t>();
-    batches_.storage()->bump_version();
-  }
+  if (training()) count_batch();
   return y;
+}
+
+void BatchNorm2d::count_batch() {
+  ++*batches_.data<int64_t>();
+  batches_.storage()->bump_version();
 }
 
 }  // namespace ditto::nn

@@ -20,6 +20,15 @@ class BatchNorm2d : public Layer {
   Tensor relu(const Tensor& x) { return normalize(x, true, Tensor()); }
   Tensor add_relu(const Tensor& x, const Tensor& residual) { return normalize(x, true, residual); }
 
+  // For ops that compute the norm together with its neighbours: its tensors, and what else training
+  // does at every call.
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
+  const Tensor& running_mean() const { return running_mean_; }
+  const Tensor& running_var() const { return running_var_; }
+  const BatchNormOptions& options() const { return options_; }
+  void count_batch();
+
  private:
   Tensor normalize(const Tensor& x, bool relu, const Tensor& residual);
 

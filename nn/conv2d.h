@@ -21,6 +21,8 @@ class Conv2d : public Layer {
  public:
   Conv2d(int64_t in, int64_t out, int64_t kernel, const Conv2dOptions& options = {});
   Tensor forward(const Tensor& x) override;
+  // For ops that compute the convolution together with its neighbours.
+  const Tensor& weight() const { return weight_; }
 
  private:
   kernels::Conv2dParams params_;

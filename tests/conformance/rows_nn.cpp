@@ -33,6 +33,24 @@ Row norm(const std::string& name, bool training, bool relu, bool residual) {
   return row;
 }
 
+// Inputs x, then gamma, beta and weight of two layers that add 2 and 3 channels.
+Row dense(const std::string& name, bool training) {
+  return {
+      .name = "dense_block " + name,
+      .inputs = {Input{{2, 3, 4, 3}}, Input{{3}, 0.5, 1.5}, Input{{3}}, Input{{2, 3, 3, 3}},
+                 Input{{5}, 0.5, 1.5}, Input{{5}}, Input{{3, 3, 3, 5}}},
+      .f =
+          [=](const Tensors& in) {
+            PoolVector<DenseLayerTensors> layers;
+            for (size_t i = 1; i < in.size(); i += 3)
+              layers.push_back({in[i], in[i + 1], Tensor::full(in[i].shape(), 0.1, in[0].dtype()),
+                                Tensor::full(in[i].shape(), 0.7, in[0].dtype()), in[i + 2]});
+            return dense_block(in[0], layers, {.training = training});
+          },
+      .f32_tolerance = 1e-5,
+      .same_for_any_thread_count = false};
+}
+
 }  // namespace
 
 std::vector<Row> nn_rows() {
@@ -56,6 +74,8 @@ std::vector<Row> nn_rows() {
   rows.push_back(norm("training relu residual", true, true, true));
   rows.push_back(norm("eval", false, false, false));
   rows.push_back(norm("eval relu residual", false, true, true));
+  rows.push_back(dense("training", true));
+  rows.push_back(dense("eval", false));
   // Random values of one window are never within the step of a finite difference.
   rows.push_back(
       {.name = "max_pool2d", .inputs = {Input{{2, 5, 4, 3}}}, .f = [](const Tensors& in) {

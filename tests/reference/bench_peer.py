@@ -7,7 +7,8 @@
 
 Each round runs ditto, PyTorch channels_last and PyTorch NCHW one after the other, every one in a process of its own with
 the same number of threads. A sample is one training step (or one pass over 10,000 images); per round and program the
-median counts, and over the rounds the best and the median of those. Growth of memory is the peak of the resident set
+median counts, and over the rounds the best and the median of those; images per CPU second are what a busy machine
+disturbs least (set OMP_WAIT_POLICY=passive, so that waiting is not counted as work). Growth of memory is the peak of the resident set
 over its size before the model is made (PyTorch imported). Not equal: torchvision's batched transforms draw
 one random crop and flip for a whole batch, ditto draws them for every image.
 """
@@ -33,9 +34,9 @@ def timed(work, warmup, repeats):
         work()
     samples = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         work()
-        samples.append(time.perf_counter() - start)
+        samples.append((time.perf_counter() - wall, time.process_time() - cpu))
     return samples
 
 
@@ -89,8 +90,7 @@ def run_peer(args, job):
     if args.compile:
         command.append("--compile")
     line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
-    images, samples, growth = json.loads(line)
-    return images / statistics.median(samples), images / min(samples), growth
+    return summary(*json.loads(line))
 
 
 def run_ditto(args, what, name):
@@ -99,8 +99,15 @@ def run_ditto(args, what, name):
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         result = json.loads(line)
         if result["bench"] == name:
-            return result["median_images_per_second"], result["best_images_per_second"], result["resident_growth_bytes"]
+            samples = [(s["wall"], s["cpu"]) for s in result["samples"]]
+            return summary(result["images"], samples, result["resident_growth_bytes"])
     raise SystemExit(f"{args.bench} printed no result {name}")
+
+
+def summary(images, samples, growth):
+    """Median and best images per second, images per CPU second, growth of memory."""
+    walls = [s[0] for s in samples]
+    return images / statistics.median(walls), images / min(walls), images / statistics.median(s[1] for s in samples), growth
 
 
 def main():
@@ -141,8 +148,9 @@ def main():
             medians, best = [v[0] for v in values], max(v[1] for v in values)
             paired = [ours[0] / theirs[0] for ours, theirs in zip(rates["ditto"], values)]
             print(f"  {program:38s} median {statistics.median(medians):10.1f}  best {best:10.1f}   ditto is "
-                  f"{statistics.median(paired):6.2f} x (rounds {min(paired):.2f} to {max(paired):.2f})"
-                  + (f"   memory +{statistics.median(v[2] for v in values) / 2**20:.0f} MB" if values[0][2] else ""))
+                  f"{statistics.median(paired):6.2f} x (rounds {min(paired):.2f} to {max(paired):.2f})   per CPU second "
+                  f"{statistics.median(v[2] for v in values):.1f}"
+                  + (f"   memory +{statistics.median(v[3] for v in values) / 2**20:.0f} MB" if values[0][3] else ""))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from hash_values import hash_labels, hash_values, name_seed, read_safetensors, short, write_json
+from hash_values import digest, hash_labels, hash_values, name_seed, read_safetensors, write_json
 from peer_models import MODELS, Block, DenseLayer, Transition
 
 BATCH = {"resnet20": {"size": 16, "image": 32}, "densenet40": {"size": 4, "image": 16}}
@@ -159,18 +159,9 @@ def distance(a, b):
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
-def digest(name, exact, single):
-    flat = exact.reshape(-1)
-    at = [i * flat.size // 16 for i in range(16)] if flat.size > 16 else range(flat.size)
-    return {
-        "name": name,
-        "shape": list(exact.shape),
-        "max": short(np.abs(flat).max()),
-        "sum": short(flat.sum()),
-        "norm": short(np.sqrt((flat * flat).sum())),
-        "samples": [short(flat[i]) for i in at],
-        "torch_f32_error": float(f"{distance(single, exact):.3g}"),
-    }
+def row(name, exact, single):
+    kept = digest(exact, samples=16, full=16)
+    return {"name": name} | kept | {"torch_f32_error": float(f"{distance(single, exact):.3g}")}
 
 
 def main():
@@ -202,9 +193,9 @@ def main():
         for key, dtype in (("losses_f32", torch.float32), ("losses_f64", torch.float64)):
             training[key] = train(setup, dtype, training["steps"], training["rate"])
     gradients = {name[5:]: name for name in step64 if name.startswith("grad.")}
-    setup["gradients"] = [digest(name, step64[key], step32[key]) for name, key in gradients.items()]
+    setup["gradients"] = [row(name, step64[key], step32[key]) for name, key in gradients.items()]
     statistics = {name[7:]: name for name in step64 if name.startswith("buffer.") and "running" in name}
-    setup["buffers"] = [digest(name, step64[key], step32[key]) for name, key in statistics.items()]
+    setup["buffers"] = [row(name, step64[key], step32[key]) for name, key in statistics.items()]
     write_json(path, setup)
 
     with tempfile.TemporaryDirectory() as folder:
