@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 
 #include "apps/common/command_line.h"
 #include "apps/common/environment.h"
@@ -36,9 +37,11 @@ struct BenchOptions {
 // Resident memory before the work began, and the most there was.
 int64_t idle_bytes = 0;
 int64_t peak_resident_bytes() {
-  rusage u{};
-  getrusage(RUSAGE_SELF, &u);
-  return int64_t{u.ru_maxrss} * 1024;
+  // Not ru_maxrss of getrusage: that is never below what the calling program had when it forked.
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) * 1024;
+  return 0;
 }
 
 struct Usage {
