@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace ditto {
@@ -36,5 +37,20 @@ class InputFile {
 // a part. Throws "[file] cannot ..." with path and reason, and then leaves no temporary file.
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::string_view> pieces);
+// Is this the name of a temporary file that an interrupted write_file_atomically left behind?
+bool is_temporary_file(const std::filesystem::path& path);
+
+// Writes all bytes to a descriptor. Returns 0 or the errno value.
+int write_fully(int descriptor, std::string_view bytes);
+
+// Changes of folders, each of which survives a power cut once the call has returned. All throw
+// "[file] cannot ..." with path and reason.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+// The parent must exist; a folder that exists is fine.
+void make_folder(const std::filesystem::path& folder);
+// Removes the folder and everything in it; nothing happens when it is not there.
+void remove_folder(const std::filesystem::path& folder);
+// Makes what was written to a file, or to the names in a folder, survive a power cut.
+void sync_path(const std::filesystem::path& path);
 
 }  // namespace ditto

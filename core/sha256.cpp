@@ -1,8 +1,8 @@
 #include "core/sha256.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 namespace ditto {
 namespace {
@@ -44,27 +44,37 @@ void absorb(State& state, const uint8_t* block) {
 
 }  // namespace
 
-std::string sha256(std::span<const uint8_t> bytes) {
-  // The fractional parts of the square roots of the first eight primes.
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const size_t whole = bytes.size() / 64 * 64;
-  for (size_t i = 0; i < whole; i += 64) absorb(state, bytes.data() + i);
+void Sha256::update(std::span<const uint8_t> bytes) {
+  const size_t waiting = length_ % 64;
+  length_ += bytes.size();
+  if (waiting > 0) {
+    const size_t taken = std::min(bytes.size(), 64 - waiting);
+    std::copy_n(bytes.begin(), taken, block_.begin() + waiting);
+    bytes = bytes.subspan(taken);
+    if (waiting + taken < 64) return;
+    absorb(state_, block_.data());
+  }
+  for (; bytes.size() >= 64; bytes = bytes.subspan(64)) absorb(state_, bytes.data());
+  std::copy(bytes.begin(), bytes.end(), block_.begin());
+}
 
-  // The rest, a 1 bit, zeros, and the length in bits: one block or two.
-  std::array<uint8_t, 128> tail{};
-  const size_t rest = bytes.size() - whole;
-  if (rest > 0) std::memcpy(tail.data(), bytes.data() + whole, rest);
-  tail[rest] = 0x80;
-  const size_t padded = rest < 56 ? 64 : 128;
-  const uint64_t bits = uint64_t{bytes.size()} * 8;
-  for (size_t i = 0; i < 8; ++i) tail[padded - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
-  for (size_t i = 0; i < padded; i += 64) absorb(state, tail.data() + i);
-
+std::string Sha256::digest() {
+  // A 1 bit, zeros up to 8 bytes before the end of a block, and the length in bits.
+  const uint64_t bits = length_ * 8;
+  std::array<uint8_t, 72> tail{0x80};
+  const size_t zeros = (119 - length_ % 64) % 64;
+  for (size_t i = 0; i < 8; ++i) tail[1 + zeros + i] = static_cast<uint8_t>(bits >> (56 - 8 * i));
+  update(std::span(tail).first(1 + zeros + 8));
   std::string text;
-  for (const uint32_t word : state)
+  for (const uint32_t word : state_)
     for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
   return text;
+}
+
+std::string sha256(std::span<const uint8_t> bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.digest();
 }
 
 }  // namespace ditto

@@ -33,6 +33,19 @@ void adam_update(CpuContext& ctx, std::span<const AdamSlot> slots, const math::A
   }
 }
 
+void ema_update(CpuContext& ctx, std::span<const EmaSlot> slots, const math::EmaUpdate& rule) {
+  for (const EmaSlot& slot : slots) {
+    on_float(slot.value.dtype, "ema", [&](auto zero) {
+      using T = decltype(zero);
+      const T* value = slot.value.as<T>();
+      T* average = slot.average.as<T>();
+      parallel_for(ctx, slot.value.numel(), kGrain, [=, &rule](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) rule.update(value[i], average[i]);
+      });
+    });
+  }
+}
+
 double sum_of_squares(CpuContext&, std::span<const View> views) {
   double total = 0;
   for (const View& view : views) {

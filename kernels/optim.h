@@ -16,9 +16,13 @@ struct SgdSlot {
 struct AdamSlot {
   View weight, grad, first_moment, second_moment;
 };
+struct EmaSlot {
+  View value, average;
+};
 
 void sgd_update(CpuContext& ctx, std::span<const SgdSlot> slots, const math::SgdUpdate& rule);
 void adam_update(CpuContext& ctx, std::span<const AdamSlot> slots, const math::AdamUpdate& rule);
+void ema_update(CpuContext& ctx, std::span<const EmaSlot> slots, const math::EmaUpdate& rule);
 
 // Sum of squares of all elements of all views, in double.
 double sum_of_squares(CpuContext& ctx, std::span<const View> views);

@@ -52,4 +52,14 @@ struct AdamUpdate {
   }
 };
 
+// average += (1 - decay) (value - average): an exponential moving average.
+struct EmaUpdate {
+  double decay;
+
+  template <class T>
+  HD void update(T value, T& average) const {
+    average += static_cast<T>(1 - decay) * (value - average);
+  }
+};
+
 }  // namespace ditto::math

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <optional>
 
 #include "apps/classification/analysis.h"
+#include "apps/classification/dry_run.h"
 #include "apps/classification/pretrained.h"
 #include "apps/classification/profile.h"
 #include "apps/classification/sweep_summary.h"
@@ -14,25 +16,53 @@
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
 #include "apps/common/files.h"
+#include "apps/common/stop_signals.h"
 #include "apps/common/text.h"
 
 namespace ditto::apps {
+
+namespace {
+
+// Threads decide the order of sums; the other two are what one tries after a run has diverged.
+const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", "save-every",
+                                         "save-every-minutes", "keep-last"},
+                              .noticed = {"threads", "lr", "clip-norm"}};
+
+}  // namespace
 
 void TrainCommand::declare(Config& config) {
   apps::declare(config, options_);
   config.group("Evaluation");
   apps::declare(config, tta_);
   apps::declare(config, directory_);
+  config
+      .add("dry-run", &dry_run_,
+           "one step, one small evaluation, one checkpoint saved and loaded; writes nothing else")
+      .flag_only();
 }
 
 void TrainCommand::run(const Invocation& invocation) {
+  const StopSignals signals;
+  std::vector<std::string> sayings;  // said once there is a log
+  std::optional<ResumePoint> resumed = find_resume_point(
+      directory_, options_.keep_last, [&](const std::string& line) { sayings.push_back(line); });
+  RunConfig asked{.asked = invocation.config.dump(), .resolved = {}};
+  PlanPosition position;
+  if (resumed) {
+    asked = saved_config(resumed->checkpoint);
+    position = saved_position(resumed->checkpoint);
+    for (const std::string& line : adopt_config(invocation.config, asked, kMayDiffer))
+      sayings.push_back(line);
+  }
   const RunPlan plan = plan_runs(options_);
   if (options_.threads > 0) set_num_threads(options_.threads);
   const DataPair data = load_data(options_.data);
+  if (dry_run_) return dry_run(plan, data, directory_.run_dir);
   // config.json holds what was decided, so that it repeats this run elsewhere.
   options_.data.dataset = data.train.name();
   options_.threads = num_threads();
-  RunDirectory run(directory_, invocation);
+  RunDirectory run = resumed ? RunDirectory(saved_files(*resumed), invocation)
+                             : RunDirectory(directory_, invocation);
   Progress progress({});
   const auto say = [&](const std::string& line) {
     progress.print(line);
@@ -42,13 +72,25 @@ void TrainCommand::run(const Invocation& invocation) {
                   data.train.name(), count_text(double(data.train.size())),
                   count_text(double(data.test.size())), data.train.classes(), num_threads(),
                   run.path().string()));
+  for (const std::string& line : sayings) say(line);
 
   Report report;
-  int64_t rows_seen = 0;  // the same for all runs: they see the same number of images
-  int64_t left = static_cast<int64_t>(plan.runs.size());
+  report.notes = position.notes;
+  int64_t left = static_cast<int64_t>(plan.runs.size()) - position.index;
   std::string failure;
   double calibrated_minutes = 0;
-  for (const PlannedRun& planned : plan.runs) {
+  std::vector<RunRecord> former;
+  if (resumed) {
+    former = load_runs(run.file("metrics.jsonl"));
+    check(position.index >= 0 && left > 0 && former.size() > size_t(position.index) &&
+              plan.runs[size_t(position.index)].name == position.run,
+          "[resume] the checkpoint's run is not in the plan:", printable(position.run));
+    report.runs.assign(former.begin(), former.begin() + position.index);
+  }
+  for (size_t i = size_t(position.index); i < plan.runs.size(); ++i) {
+    const bool continued = resumed && plan.runs[i].name == position.run;
+    PlannedRun planned = plan.runs[i];
+    if (continued) planned.options.init_weights.clear();  // the checkpoint has what became of them
     Trainer trainer(planned.options, planned.options.loss, data.train, data.test);
     const bool noted =
         std::count(report.notes.begin(), report.notes.end(), trainer.model_note()) > 0;
@@ -59,8 +101,12 @@ void TrainCommand::run(const Invocation& invocation) {
     if (!planned.options.init_weights.empty())
       say(pretrained_text(planned.options.init_weights, trainer.pretrained()));
     const int64_t batch = planned.options.batch;
-    if (rows_seen > 0) {
-      trainer.set_total_steps(std::max<int64_t>(1, (rows_seen + batch / 2) / batch));
+    if (continued) {
+      trainer.restore(resumed->checkpoint);
+      say(fmt::format("{}: resumed after step {} of {}", planned.name, trainer.step(),
+                      trainer.total_steps()));
+    } else if (position.rows > 0) {
+      trainer.set_total_steps(std::max<int64_t>(1, (position.rows + batch / 2) / batch));
     } else if (options_.minutes > 0) {
       const int64_t steps = trainer.calibrate(options_.minutes);
       calibrated_minutes = options_.minutes;
@@ -71,38 +117,71 @@ void TrainCommand::run(const Invocation& invocation) {
                       number_text(calibrated_minutes), steps, steps / trainer.steps_per_epoch(),
                       steps));
     }
-    if (rows_seen == 0) rows_seen = trainer.total_steps() * batch;
-    progress.set_plan({.train_images = left * rows_seen,
-                       .eval_images = left * trainer.planned_evaluations() * data.test.size()});
+    // The same for all runs: they see the same number of images.
+    if (position.rows == 0) position.rows = trainer.total_steps() * batch;
+    position.run = planned.name;
+    position.index = static_cast<int64_t>(i);
+    position.notes = report.notes;
+    RunSaver saver(run, options_, {asked.asked, invocation.config.dump()}, say);
+    saver.begin(position, continued ? trainer.step() : -1);
+    progress.set_plan(
+        {.train_images = left * position.rows - trainer.step() * batch,
+         .eval_images = (left * trainer.planned_evaluations() - trainer.done_evaluations()) *
+                        data.test.size()});
     --left;
     try {
-      report.runs.push_back(train(planned, trainer, invocation, run, progress, say));
+      std::optional<RunRecord> record = train(planned, trainer, invocation, run, progress, saver,
+                                              continued ? &former[i] : nullptr, say);
+      if (!record) {
+        progress.pause();
+        throw Interrupted(fmt::format(
+            "stopped by {} after step {} of {}; everything is saved in {}; --resume {} goes on",
+            StopSignals::name(), trainer.step(), trainer.total_steps(), saver.last_good(),
+            run.path().string()));
+      }
+      report.runs.push_back(std::move(*record));
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       report.runs.push_back(failed_);
       failure = planned.name + ": " + error.what();
+      if (const std::string good = saver.last_good(); !good.empty())
+        failure += "; the last good checkpoint is " + good;
       say(failure);
       break;  // the report of what was measured is still written
     }
-    const auto path = run.file(planned.name + ".safetensors");
-    save_weights(path, trainer.model(), planned.options.model, data.train);
+    save_weights(run.file(planned.name + ".safetensors"), trainer.model(), planned.options.model,
+                 data.train);
+    if (trainer.ema()) {
+      const nn::EmaScope scope(*trainer.ema());
+      save_weights(run.file(planned.name + "-ema.safetensors"), trainer.model(),
+                   planned.options.model, data.train);
+    }
+    position.steps_before += trainer.total_steps();
   }
   progress.pause();
   finish(plan, report, data, invocation, run);
   if (!failure.empty()) fail("[train_cifar] stopped: " + failure);
 }
 
-RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
-                              const Invocation& invocation, RunDirectory& run, Progress& progress,
-                              const std::function<void(const std::string&)>& say) {
+std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
+                                             const Invocation& invocation, RunDirectory& run,
+                                             Progress& progress, RunSaver& saver,
+                                             const RunRecord* former,
+                                             const std::function<void(const std::string&)>& say) {
   Json config = invocation.config.dump();
   config.update(planned.changes);
   config["steps"] = trainer.total_steps();
-  RunRecorder recorder(run.metrics(), planned.name, config, double(trainer.parameter_count()));
-  say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", planned.name,
-                  planned.options.model, count_text(double(trainer.parameter_count())),
-                  trainer.total_steps(), planned.options.batch));
+  RunRecorder recorder =
+      former ? RunRecorder(run.metrics(), *former)
+             : RunRecorder(run.metrics(), planned.name, config, double(trainer.parameter_count()));
+  if (!former)
+    say(fmt::format("{}: {} with {} parameters, {} steps of {} rows", planned.name,
+                    planned.options.model, count_text(double(trainer.parameter_count())),
+                    trainer.total_steps(), planned.options.batch));
   // The first steps compile convolutions and fill caches.
   constexpr int64_t kUnprofiled = 3;
+  const int64_t first_step = trainer.step();
   std::optional<Profiler> profiler;
   if (options_.profile) nn::name_layers(profiler.emplace(), trainer.model());
   const int64_t record_every = std::max<int64_t>(1, trainer.total_steps() / 2000);
@@ -117,7 +196,7 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
     state.accuracy = s.accuracy;
     state.learning_rate = s.learning_rate;
     progress.update(state);
-    if (profiler && s.step == kUnprofiled) profiler->reset();
+    if (profiler && s.step == first_step + kUnprofiled) profiler->reset();
     if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps)
       recorder.step({.step = double(s.step),
                      .epoch = s.epoch,
@@ -132,21 +211,30 @@ RunRecord TrainCommand::train(const PlannedRun& planned, Trainer& trainer,
   };
   callbacks.on_epoch = [&](const EpochMetrics& m) {
     recorder.epoch(m);
-    say(fmt::format(
-        "{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
-        "test accuracy {}  {:.0f} images/s  {}",
-        planned.name, m.epoch, m.train_loss, percent_text(1 - m.train_error), m.test_loss,
-        percent_text(1 - m.test_error), m.images_per_second, duration_text(m.seconds)));
+    say(
+        fmt::format("{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
+                    "test accuracy {}{}  {:.0f} images/s  {}",
+                    planned.name, m.epoch, m.train_loss, percent_text(1 - m.train_error),
+                    m.test_loss, percent_text(1 - m.test_error),
+                    std::isnan(m.ema_test_error)
+                        ? ""
+                        : fmt::format("  averaged weights {}", percent_text(1 - m.ema_test_error)),
+                    m.images_per_second, duration_text(m.seconds)));
   };
+  callbacks.between_steps = [&](int64_t step) { return saver.between_steps(trainer, step); };
+  callbacks.stop = [] { return StopSignals::requested(); };
   try {
-    trainer.run(callbacks);
+    if (!trainer.run(callbacks)) {
+      saver.between_steps(trainer, trainer.step());  // also when an evaluation was cut short
+      return {};
+    }
   } catch (const Error& error) {
     recorder.finish(std::string("stopped: ") + error.what());
     failed_ = recorder.record();
     throw;
   }
-  if (profiler && trainer.total_steps() > kUnprofiled) {
-    const int64_t steps = trainer.total_steps() - kUnprofiled;
+  if (const int64_t steps = trainer.total_steps() - first_step - kUnprofiled;
+      profiler && steps > 0) {
     say(profile_text(*profiler, steps));
     write_file(run.file(planned.name + "-profile.csv"), profile_csv(*profiler, steps));
   }

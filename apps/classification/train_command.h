@@ -4,6 +4,7 @@
 
 #include "apps/classification/evaluation.h"
 #include "apps/classification/run_plan.h"
+#include "apps/classification/run_saver.h"
 #include "apps/classification/trainer.h"
 #include "apps/common/command_line.h"
 #include "apps/common/progress.h"
@@ -18,15 +19,18 @@ class TrainCommand {
   void run(const Invocation& invocation);
 
  private:
-  RunRecord train(const PlannedRun& planned, Trainer& trainer, const Invocation& invocation,
-                  RunDirectory& run, Progress& progress,
-                  const std::function<void(const std::string&)>& say);
+  // Trains one run; nothing when a signal ended it. `former` is what a resumed run has recorded.
+  std::optional<RunRecord> train(const PlannedRun& planned, Trainer& trainer,
+                                 const Invocation& invocation, RunDirectory& run,
+                                 Progress& progress, RunSaver& saver, const RunRecord* former,
+                                 const std::function<void(const std::string&)>& say);
   void finish(const RunPlan& plan, Report& report, const DataPair& data,
               const Invocation& invocation, RunDirectory& run);
 
   TrainOptions options_;
   TtaOptions tta_;  // of the final weights
   RunDirectoryOptions directory_;
+  bool dry_run_ = false;
   RunRecord failed_;
 };
 

@@ -73,6 +73,8 @@ void declare(Config& config, TrainOptions& o) {
   config.add("weight-decay", &o.weight_decay, "L2 decay; decoupled for adamw").range(0, 10);
   config.add("decay-norm-bias", &o.decay_norm_bias, "decay norm parameters and biases too");
   config.add("clip-norm", &o.clip_norm, "largest gradient norm; 0: no clipping").range(0, 1e9);
+  config.add("ema", &o.ema, "decay of averaged weights, evaluated beside the others; 0: none")
+      .range(0, 0.999999);
   config.add("eval-every", &o.eval_every, "epochs between evaluations").above(0, 1e6);
 
   config.group("Several runs");
@@ -87,6 +89,11 @@ void declare(Config& config, TrainOptions& o) {
   config.add("seed", &o.seed, "of weights, order and augmentation").at_least(0);
   config.add("threads", &o.threads, "of the computation; 0: all cores").range(0, 4096);
   config.add("workers", &o.workers, "threads that augment; 0: the main one").range(0, 256);
+  config.add("save-every", &o.save_every, "epochs between checkpoints; 0: only the last one")
+      .range(0, 1e6);
+  config.add("save-every-minutes", &o.save_every_minutes, "the same by the clock; 0: off")
+      .range(0, 1e6);
+  config.add("keep-last", &o.keep_last, "checkpoints that are kept").range(1, 1000);
 }
 
 void check_options(const TrainOptions& o) {

@@ -56,6 +56,7 @@ struct TrainOptions {
   double weight_decay = 1e-4;
   bool decay_norm_bias = true;
   double clip_norm = 0;  // 0: off
+  double ema = 0;        // decay of the averaged weights; 0: none
 
   int64_t seed = 1;
   std::vector<int64_t> seeds;  // train every run once for each of these seeds instead
@@ -64,6 +65,11 @@ struct TrainOptions {
   int workers = 1;
   double eval_every = 1;  // epochs
   bool profile = false;   // time per op and layer
+
+  // Checkpoints; without influence on what is computed.
+  double save_every = 1;          // epochs; 0: none but the last
+  double save_every_minutes = 0;  // 0: off
+  int keep_last = 2;
 };
 
 // Declares every option above.

@@ -113,9 +113,10 @@ double Trainer::steps_per_epoch() const {
   return static_cast<double>(std::max<int64_t>(1, groups * replicas_ / options_.batch));
 }
 
-int64_t Trainer::planned_evaluations() const {
-  const double every = std::max(1.0, options_.eval_every * steps_per_epoch());
-  return static_cast<int64_t>(std::ceil(static_cast<double>(total_steps_) / every - 1e-9));
+int64_t Trainer::evaluations_until(int64_t step) const {
+  const int64_t every = evaluation_interval();
+  const int64_t evaluations = step / every + (step == total_steps_ && step % every != 0 ? 1 : 0);
+  return evaluations * (options_.ema > 0 ? 2 : 1);
 }
 
 void Trainer::set_total_steps(int64_t steps) {
@@ -214,55 +215,91 @@ int64_t Trainer::calibrate(double minutes) {
   return total_steps_;
 }
 
-void Trainer::run(const TrainCallbacks& callbacks) {
-  const double start = now(), per_epoch = steps_per_epoch();
-  const auto eval_every = std::max<int64_t>(1, std::llround(options_.eval_every * per_epoch));
-  nn::ScheduleOptions schedule{.kind = nn::schedule_kind(options_.schedule),
-                               .lr = options_.lr,
-                               .total_steps = total_steps_,
-                               .warmup_steps = std::llround(options_.warmup * per_epoch),
-                               .milestones = options_.milestones};
-  const auto optimizer = make_optimizer(*model_);
-  const auto loader = make_loader();
+void Trainer::make_parts() {
+  if (optimizer_) return;
+  optimizer_ = make_optimizer(*model_);
+  loader_ = make_loader();
+  if (options_.ema > 0)
+    ema_ = std::make_unique<nn::Ema>(*model_, nn::EmaOptions{.decay = options_.ema});
+}
+
+int64_t Trainer::evaluation_interval() const {
+  return std::max<int64_t>(1, std::llround(options_.eval_every * steps_per_epoch()));
+}
+
+double Trainer::seconds() const { return state_.seconds + (started_ > 0 ? now() - started_ : 0); }
+
+bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
+  // The next step's loss would show it, but after the last step there is none.
+  for (const nn::NamedParameter& p : model_->named_parameters())
+    check(all_finite(p.tensor), "[train] a weight is not finite after step", state_.step,
+          "; the first bad tensor is parameter", p.name);
+  struct Stopped {};
+  const auto on_batch = [&](int64_t images) {
+    if (callbacks.on_eval_batch) callbacks.on_eval_batch(images);
+    if (callbacks.stop && callbacks.stop()) throw Stopped();
+  };
+  EvalResult test, averaged{kNotMeasured, kNotMeasured, 0};
+  try {
+    test = evaluate(*model_, test_, 250, on_batch);
+    if (ema_) {
+      const nn::EmaScope scope(*ema_);
+      averaged = evaluate(*model_, test_, 250, on_batch);
+    }
+  } catch (const Stopped&) {
+    model_->train();
+    return false;
+  }
+  const double rows_seen = double(state_.steps) * double(options_.batch);
+  if (callbacks.on_epoch)
+    callbacks.on_epoch({.epoch = static_cast<double>(state_.step) / steps_per_epoch(),
+                        .images = double(state_.step) * double(options_.batch),
+                        .seconds = seconds(),
+                        .images_per_second = rows_seen / state_.train_seconds,
+                        .learning_rate = optimizer_->lr(),
+                        .train_loss = state_.loss_sum / double(state_.steps),
+                        .train_error = 1 - double(state_.correct) / rows_seen,
+                        .test_loss = test.loss,
+                        .test_error = 1 - test.accuracy,
+                        .ema_test_loss = averaged.loss,
+                        .ema_test_error = 1 - averaged.accuracy});
+  state_.loss_sum = state_.train_seconds = 0;
+  state_.correct = state_.steps = 0;
+  state_.evaluation_due = false;
+  return true;
+}
+
+bool Trainer::run(const TrainCallbacks& callbacks) {
+  started_ = now();
+  const double per_epoch = steps_per_epoch();
+  const nn::ScheduleOptions schedule{.kind = nn::schedule_kind(options_.schedule),
+                                     .lr = options_.lr,
+                                     .total_steps = total_steps_,
+                                     .warmup_steps = std::llround(options_.warmup * per_epoch),
+                                     .milestones = options_.milestones};
+  make_parts();
   model_->train();
-  double loss_sum = 0, train_seconds = 0;
-  int64_t correct = 0, since = 0, images = 0;
-  for (int64_t step = 0; step < total_steps_; ++step) {
-    const double step_start = now(), lr = nn::learning_rate(schedule, step);
-    const StepResult result = train_step(*model_, *optimizer, *loader, step + 1, lr);
-    train_seconds += now() - step_start;
-    loss_sum += result.loss;
-    correct += result.correct;
-    ++since;
-    images += options_.batch;
-    const double epoch = static_cast<double>(step + 1) / per_epoch;
+  for (;;) {
+    if (state_.evaluation_due && !evaluate_now(callbacks)) return false;
+    if (callbacks.between_steps && !callbacks.between_steps(state_.step)) return false;
+    if (state_.step >= total_steps_) return true;
+    const double step_start = now(), lr = nn::learning_rate(schedule, state_.step);
+    const StepResult result = train_step(*model_, *optimizer_, *loader_, state_.step + 1, lr);
+    if (ema_) ema_->update();
+    state_.train_seconds += now() - step_start;
+    state_.loss_sum += result.loss;
+    state_.correct += result.correct;
+    ++state_.steps;
+    ++state_.step;
+    state_.evaluation_due = state_.step % evaluation_interval() == 0 || state_.step == total_steps_;
     if (callbacks.on_step)
-      callbacks.on_step({.step = step + 1,
+      callbacks.on_step({.step = state_.step,
                          .steps = total_steps_,
-                         .epoch = epoch,
+                         .epoch = static_cast<double>(state_.step) / per_epoch,
                          .images = options_.batch,
                          .loss = result.loss,
                          .accuracy = double(result.correct) / double(options_.batch),
                          .learning_rate = lr});
-    if ((step + 1) % eval_every != 0 && step + 1 != total_steps_) continue;
-    // The next step's loss would show it, but after the last step there is none.
-    for (const nn::NamedParameter& p : model_->named_parameters())
-      check(all_finite(p.tensor), "[train] a weight is not finite after step", step + 1,
-            "; the first bad tensor is parameter", p.name);
-    const EvalResult test = evaluate(*model_, test_, 250, callbacks.on_eval_batch);
-    const double rows_seen = double(since) * double(options_.batch);
-    if (callbacks.on_epoch)
-      callbacks.on_epoch({.epoch = epoch,
-                          .images = double(images),
-                          .seconds = now() - start,
-                          .images_per_second = rows_seen / train_seconds,
-                          .learning_rate = lr,
-                          .train_loss = loss_sum / double(since),
-                          .train_error = 1 - double(correct) / rows_seen,
-                          .test_loss = test.loss,
-                          .test_error = 1 - test.accuracy});
-    loss_sum = train_seconds = 0;
-    correct = since = 0;
   }
 }
 

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "apps/classification/train_options.h"
+#include "apps/common/checkpoint.h"
 #include "apps/common/run_record.h"
 #include "data/loader.h"
 #include "nn/layer.h"
+#include "nn/optim/ema.h"
 #include "nn/optim/optimizer.h"
 #include "nn/state_dict.h"
 
@@ -36,6 +38,10 @@ struct TrainCallbacks {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(int64_t images)> on_eval_batch = {};
   std::function<void(const EpochMetrics&)> on_epoch = {};
+  // Called between steps, with the steps done: the moment to save(). False ends run().
+  std::function<bool(int64_t step)> between_steps = {};
+  // Asked during evaluations: true ends run() at once; a resumed run evaluates from the beginning.
+  std::function<bool()> stop = {};
 };
 
 class Trainer {
@@ -52,25 +58,57 @@ class Trainer {
   int64_t calibrate(double minutes);
   void set_total_steps(int64_t steps);
 
-  // Trains and evaluates. Throws Error "[train] ..." that names the step and the first bad tensor
-  // when the loss is not finite.
-  void run(const TrainCallbacks& callbacks);
+  // Trains and evaluates from the present step to the last. Returns false when a callback ended it
+  // before. Throws Error "[train] ..." that names the step and the first bad tensor when the loss
+  // is not finite.
+  bool run(const TrainCallbacks& callbacks);
+
+  // Puts all that run() depends on into the checkpoint: weights, buffers, optimizer, averages,
+  // positions and counters; `trainer["state"]` is the part of it that is no tensor. Throws Error
+  // when a number is not finite. Between steps only.
+  void save(Checkpoint& checkpoint) const;
+  // Throws Error "[train] ..." with the first bad tensor unless every number of the state is
+  // finite.
+  void check_finite() const;
+  // Takes that back, so that run() goes on as if it had never been interrupted. Throws Error when
+  // the checkpoint is of another model, optimizer or data set.
+  void restore(const Checkpoint& checkpoint);
 
   nn::Layer& model() { return *model_; }
+  nn::Ema* ema() { return ema_.get(); }  // null without --ema
+  int64_t step() const { return state_.step; }
   int64_t parameter_count() const { return model_->parameter_count(); }
   const std::string& model_note() const { return note_; }
   // What was taken from options.init_weights; empty without it.
   const nn::LoadReport& pretrained() const { return pretrained_; }
   double steps_per_epoch() const;
-  int64_t planned_evaluations() const;
+  // Passes over the test set in the whole run, and up to the present step; with --ema each
+  // evaluation takes two.
+  int64_t planned_evaluations() const { return evaluations_until(total_steps_); }
+  int64_t done_evaluations() const { return evaluations_until(state_.step); }
 
  private:
+  // Where the run is. The schedule and all random numbers follow from the step and the loader's
+  // position.
+  struct State {
+    int64_t step = 0;             // done
+    bool evaluation_due = false;  // after this step, and not done yet
+    double seconds = 0;           // of earlier processes
+    // Since the last evaluation:
+    double loss_sum = 0, train_seconds = 0;
+    int64_t correct = 0, steps = 0;
+  };
   struct StepResult {
     double loss;
     int64_t correct;
   };
   std::unique_ptr<nn::Optimizer> make_optimizer(const nn::Module& model) const;
   std::unique_ptr<data::DataLoader> make_loader() const;
+  void make_parts();
+  bool evaluate_now(const TrainCallbacks& callbacks);
+  double seconds() const;
+  int64_t evaluation_interval() const;
+  int64_t evaluations_until(int64_t step) const;
   StepResult train_step(nn::Layer& model, nn::Optimizer& optimizer, data::DataLoader& loader,
                         int64_t step, double lr) const;
 
@@ -83,6 +121,11 @@ class Trainer {
   std::string note_;
   nn::LoadReport pretrained_;
   int64_t total_steps_ = 0;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  std::unique_ptr<data::DataLoader> loader_;
+  std::unique_ptr<nn::Ema> ema_;
+  State state_;
+  double started_ = 0;  // of this process's part, by the monotonic clock
 };
 
 // Loads the training and test set that the options ask for. Subsets are the same for every seed of

@@ -60,23 +60,25 @@ std::string WeightsInfo::class_name(int64_t index) const {
   return i < class_names.size() ? class_names[i] : "class " + std::to_string(index);
 }
 
+Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset) {
+  const kernels::ChannelValues fill = dataset.info(dataset.height(), dataset.width()).fill;
+  return {{"format", "pt"},
+          {"model", model_name},
+          {"dataset", dataset.name()},
+          {"image_size", std::to_string(dataset.height())},
+          {"in_channels", std::to_string(dataset.channels())},
+          {"num_classes", std::to_string(dataset.classes())},
+          {"class_names", json_line(dataset.class_names())},
+          {"mean", json_line(dataset.statistics().mean)},
+          {"std", json_line(dataset.statistics().std)},
+          {"fill", json_line(std::vector<float>(fill.begin(), fill.begin() + dataset.channels()))}};
+}
+
 void save_weights(const std::filesystem::path& path, const nn::Module& model,
                   const std::string& model_name, const data::ImageDataset& dataset) {
-  const kernels::ChannelValues fill = dataset.info(dataset.height(), dataset.width()).fill;
   TensorMap tensors;
   for (const nn::StateEntry& entry : nn::state_dict(model)) tensors[entry.name] = entry.tensor;
-  save_safetensors(
-      path, tensors,
-      {{"format", "pt"},
-       {"model", model_name},
-       {"dataset", dataset.name()},
-       {"image_size", std::to_string(dataset.height())},
-       {"in_channels", std::to_string(dataset.channels())},
-       {"num_classes", std::to_string(dataset.classes())},
-       {"class_names", json_line(dataset.class_names())},
-       {"mean", json_line(dataset.statistics().mean)},
-       {"std", json_line(dataset.statistics().std)},
-       {"fill", json_line(std::vector<float>(fill.begin(), fill.begin() + dataset.channels()))}});
+  save_safetensors(path, tensors, weights_metadata(model_name, dataset));
 }
 
 TrainedModel load_weights(const std::filesystem::path& path) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/serialize.h"
 #include "data/dataset.h"
 #include "models/models.h"
 #include "nn/layer.h"
@@ -30,6 +31,9 @@ struct TrainedModel {
   std::unique_ptr<nn::Layer> model;  // in evaluation mode
   WeightsInfo info;
 };
+
+// The metadata of a weights file.
+Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset);
 
 void save_weights(const std::filesystem::path& path, const nn::Module& model,
                   const std::string& model_name, const data::ImageDataset& dataset);

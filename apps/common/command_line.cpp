@@ -122,7 +122,8 @@ std::string CommandLine::footer() const {
   }
   return text +
          "\nA switch turns off with --no-NAME or --NAME=false. Values in [] are the defaults.\n"
-         "Exit codes: 0 success, 1 the work failed, 2 wrong command line or configuration.\n";
+         "Exit codes: 0 success, 1 the work failed, 2 wrong command line or configuration,\n"
+         "3 stopped by a signal with the state saved.\n";
 }
 
 bool CommandLine::parse(const Command& command, std::vector<std::string> flags, Config& config,
@@ -220,6 +221,9 @@ int CommandLine::run(const std::vector<std::string>& arguments, std::ostream& ou
   } catch (const UsageError& error) {
     err << program_ << ": " << error.what() << " (" << program_ << " --help lists the options)\n";
     return 2;
+  } catch (const Interrupted& error) {
+    err << program_ << ": " << error.what() << '\n';
+    return 3;
   } catch (const std::bad_alloc&) {
     err << program_ << ": out of memory\n";
     return 1;

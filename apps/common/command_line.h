@@ -1,5 +1,6 @@
 // CommandLine: sub-commands, flags, configuration files, --help and --version of an app, and its
-// exit codes: 0 success, 1 the work failed, 2 the command line or configuration is wrong.
+// exit codes: 0 success, 1 the work failed, 2 the command line or configuration is wrong, 3 a
+// signal stopped the work, which can be resumed.
 //
 // `app [command] [--name value] [--flag | --no-flag] [--config file.json] [--set name=value]`. The
 // command comes first; without one the first command added runs. A flag given twice counts once,
@@ -24,13 +25,19 @@ struct Invocation {
   const Config& config;
 };
 
+// A signal stopped the work, and its state is saved: exit code 3.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
 class CommandLine {
  public:
   // `program` is the app's name, `about` one line for --help.
   CommandLine(std::string program, std::string about);
 
   // Adds a command. `declare` adds its options to the Config; `run` does the work, and reports
-  // failure by throwing (UsageError: exit code 2, anything else: 1).
+  // failure by throwing (UsageError: exit code 2, Interrupted: 3, anything else: 1).
   void add(std::string name, std::string about, std::function<void(Config&)> declare,
            std::function<void(const Invocation&)> run);
 

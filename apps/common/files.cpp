@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/file.h"
 
 namespace ditto::apps {
 namespace {
@@ -54,29 +55,8 @@ std::string read_file(const std::filesystem::path& path, int64_t limit) {
   }
 }
 
-int write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t wrote = ::write(fd, content.data(), content.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return errno;
-    content.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return 0;
-}
-
 void write_file(const std::filesystem::path& path, std::string_view content) {
-  std::filesystem::path temporary = path;
-  temporary += fmt::format(".tmp{}", ::getpid());
-  int error = 0;
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) fail_errno("write_file", path, errno);
-  error = write_all(fd, content);
-  if (::close(fd) != 0 && error == 0) error = errno;  // NFS and quotas report a full disk here
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(temporary.c_str());
-    fail_errno("write_file", path, error);
-  }
+  write_file_atomically(path, {&content, 1});
 }
 
 }  // namespace ditto::apps

@@ -13,14 +13,11 @@ namespace ditto::apps {
 // folder, a pipe) or larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, int64_t limit = int64_t{1} << 30);
 
-// Writes a temporary file beside `path` and renames it over `path`. Throws Error (no such folder,
-// disk full, ...), and then leaves the old file as it was.
+// write_file_atomically (core/file.h) of one piece. Throws Error (no such folder, disk full, ...),
+// and then leaves the old file as it was.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // Throws Error "[op] PATH: WHY" with the text of the errno value `error`.
 [[noreturn]] void fail_errno(const char* op, const std::filesystem::path& path, int error);
-
-// Writes all of `content` to a file descriptor. Returns 0 or the errno value.
-int write_all(int fd, std::string_view content);
 
 }  // namespace ditto::apps

@@ -10,6 +10,7 @@
 
 #include "apps/common/files.h"
 #include "core/error.h"
+#include "core/file.h"
 
 namespace ditto::apps {
 
@@ -41,7 +42,8 @@ void MetricsWriter::write(std::string_view event, std::string_view run, const Js
     line[key] = value;
   }
   // One write call per line: with O_APPEND no reader or second writer sees a torn line.
-  if (const int error = write_all(fd_, json_line(line) + "\n")) fail_errno("metrics", path_, error);
+  if (const int error = write_fully(fd_, json_line(line) + "\n"))
+    fail_errno("metrics", path_, error);
 }
 
 std::vector<Json> read_metrics(const std::filesystem::path& path) {

@@ -28,6 +28,8 @@ constexpr Name<EpochMetrics> kEpochFields[] = {
     {"train_error", &EpochMetrics::train_error},
     {"test_loss", &EpochMetrics::test_loss},
     {"test_error", &EpochMetrics::test_error},
+    {"ema_test_loss", &EpochMetrics::ema_test_loss},
+    {"ema_test_error", &EpochMetrics::ema_test_error},
 };
 constexpr Name<StepMetrics> kStepFields[] = {
     {"step", &StepMetrics::step},
@@ -47,7 +49,10 @@ constexpr Name<EvaluationMetrics> kEvaluationFields[] = {
 template <class Metrics, size_t n>
 Json to_json(const Metrics& metrics, const Name<Metrics> (&fields)[n]) {
   Json json = Json::object();
-  for (const auto& [key, field] : fields) json[key] = metrics.*field;
+  for (const auto& [key, field] : fields) {
+    const bool optional = std::string_view(key).rfind("ema_", 0) == 0;
+    if (!optional || !std::isnan(metrics.*field)) json[key] = metrics.*field;
+  }
   return json;
 }
 

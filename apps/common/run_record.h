@@ -26,6 +26,8 @@ struct EpochMetrics {
   double train_error = kNotMeasured;        // over the epoch's augmented images
   double test_loss = kNotMeasured;          // cross-entropy
   double test_error = kNotMeasured;
+  double ema_test_loss = kNotMeasured;  // the same with averaged weights
+  double ema_test_error = kNotMeasured;
 };
 
 // State at a step (event "step"), for the loss and learning-rate curves.
@@ -60,6 +62,9 @@ class RunRecorder {
  public:
   // Writes the event "run". `writer` must outlive the recorder.
   RunRecorder(MetricsWriter& writer, std::string name, Json config, double parameters);
+  // Goes on with a run whose events are in the file already.
+  RunRecorder(MetricsWriter& writer, RunRecord record)
+      : writer_(writer), record_(std::move(record)) {}
   void step(const StepMetrics& metrics);
   void epoch(const EpochMetrics& metrics);
   // Writes the event "end"; `status` is "completed" or a sentence.
