@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "apps/classification/trainer.h"
 #include "tests/support/catch.h"
@@ -167,11 +168,9 @@ TEST_CASE("resume: a checkpoint of another model, optimizer or form is refused",
     bad.trainer["state"].erase(key);
     refused(options(), bad, key);
     bad.trainer["state"][key] = "text";
-    refused(options(), bad,
-            key == "loader"             ? "epoch"
-            : key == "optimizer"        ? "steps"
-            : key == "since_evaluation" ? "steps"
-                                        : key);
+    const std::map<std::string, std::string> first_field{
+        {"loader", "epoch"}, {"optimizer", "steps"}, {"since_evaluation", "loss_sum"}};
+    refused(options(), bad, first_field.count(key) ? first_field.at(key) : key);
   }
   bad = good;
   bad.trainer["state"]["loader"] = {{"epoch", -1}, {"batch", 0}};
