@@ -12,7 +12,7 @@ namespace {
 
 constexpr bool kPassThrough = kAddressSanitizer;  // let the sanitizer see every object
 
-constexpr size_t kSmallest = 32, kLargest = 16384;
+constexpr size_t kSmallest = 32, kLargest = size_t{1} << 20;  // 16 lists
 
 struct FreeObject {
   FreeObject* next;

@@ -168,11 +168,12 @@ void dense_layer_forward(CpuContext& ctx, const View& features, const DenseNorm&
     const Steps steps(ctx, s.images, s.pixels() * scratch * int64_t{sizeof(T)});
     PoolVector<double> moments(static_cast<size_t>(steps.steps_before(steps.pieces) * 2 * s.k));
     PoolVector<double> counts(static_cast<size_t>(steps.steps_before(steps.pieces)));
+    const Storage memory(steps.pieces * steps.size * s.pixels() * scratch * int64_t{sizeof(T)},
+                         kCpu);
     const int padding = static_cast<int>(w.shape[1] / 2);
     steps.run(ctx, [&](int64_t piece) {
       CpuContext serial{.threads = 1};
-      const Storage memory(steps.size * s.pixels() * scratch * int64_t{sizeof(T)}, kCpu);
-      T* y = static_cast<T*>(memory.data());
+      T* y = static_cast<T*>(memory.data()) + piece * steps.size * s.pixels() * scratch;
       T* z = y + steps.size * s.pixels() * s.in;
       int64_t step = steps.steps_before(piece);
       for (int64_t image = steps.first(piece); image < steps.last(piece); image += steps.size) {
@@ -217,14 +218,15 @@ void dense_layer_backward(CpuContext& ctx, const View& features, const View& gra
     // Per piece: sums of the norm's gradients, and the weights' gradient.
     PoolVector<double> sums(static_cast<size_t>(steps.pieces * 2 * s.in));
     const Storage partial_dw(steps.pieces * 2 * weights * int64_t{sizeof(T)}, kCpu);
+    const Storage memory(steps.pieces * steps.size * s.pixels() * scratch * int64_t{sizeof(T)},
+                         kCpu);
     const int padding = static_cast<int>(w.shape[1] / 2);
     // In evaluation nothing is pending, and the mean has no entries for the new channels.
     PoolVector<T> no_mean(training ? 0 : static_cast<size_t>(s.k));
     const T* new_mean = training ? affine.mean + s.in : no_mean.data();
     steps.run(ctx, [&](int64_t piece) {
       CpuContext serial{.threads = 1};
-      const Storage memory(steps.size * s.pixels() * scratch * int64_t{sizeof(T)}, kCpu);
-      T* y = static_cast<T*>(memory.data());
+      T* y = static_cast<T*>(memory.data()) + piece * steps.size * s.pixels() * scratch;
       T* dz = y + steps.size * s.pixels() * s.in;
       T* total_dw = static_cast<T*>(partial_dw.data()) + piece * 2 * weights;
       T* step_dw = total_dw + weights;
