@@ -48,9 +48,9 @@ void add_evaluation_figures(Report& report, const std::vector<NamedEvaluation>& 
 void add_analysis(Report& report, const RunPlan& plan, const std::filesystem::path& folder,
                   const data::ImageDataset& test, const TtaOptions& tta,
                   const std::function<void(const RunRecord&)>& evaluated) {
-  std::vector<NamedEvaluation> shown;
+  std::vector<NamedEvaluation> evaluations;
   std::vector<NamedViews> views;
-  std::vector<std::string> shown_losses;
+  std::vector<const PlannedRun*> plans;
   ViewSet set;
   for (const PlannedRun& planned : plan.runs) {
     const auto run = std::find_if(report.runs.begin(), report.runs.end(), [&](const RunRecord& r) {
@@ -59,8 +59,7 @@ void add_analysis(Report& report, const RunPlan& plan, const std::filesystem::pa
     const std::filesystem::path file = folder / (planned.name + ".safetensors");
     if (run == report.runs.end() || !std::filesystem::exists(file)) continue;
     const TrainedModel trained = load_weights(file);
-    const Predictions predictions = predict(*trained.model, test);
-    const Evaluation evaluation = evaluate_predictions(predictions);
+    const Evaluation evaluation = evaluate_predictions(predict(*trained.model, test));
     run->evaluation.top5_accuracy = evaluation.top5;
     run->evaluation.ece = evaluation.ece;
     if (tta.enabled())
@@ -68,24 +67,30 @@ void add_analysis(Report& report, const RunPlan& plan, const std::filesystem::pa
     // The views are those of the first run's augmentation, the same for all.
     if (set.images == 0)
       set = augmented_views(planned.options, test, std::min(kViewImages, test.size()), kViews);
-    ViewPredictions of_views = predict_views(*trained.model, set);
-    run->evaluation.view_divergence = of_views.mean_divergence();
+    views.push_back({planned.name, predict_views(*trained.model, set)});
+    run->evaluation.view_divergence = views.back().predictions.mean_divergence();
     if (evaluated) evaluated(*run);
-    const std::string& loss = planned.options.loss;
-    if (shown.size() == kMostShown ||
-        std::find(shown_losses.begin(), shown_losses.end(), loss) != shown_losses.end())
-      continue;
-    shown_losses.push_back(loss);
-    shown.push_back({planned.name, evaluation});
-    views.push_back({planned.name, std::move(of_views)});
+    evaluations.push_back({planned.name, evaluation});
+    plans.push_back(&planned);
   }
-  if (shown.empty()) return;
-  // Two matrices fit beside each other.
-  if (views.size() > 2) views.resize(2);
-  report.figures.push_back(
-      views_figure(views, set, test.labels().to_vector<int64_t>(), test.class_names()));
-  add_evaluation_figures(report, shown, test.class_names());
+  if (plans.empty()) return;
   if (tta.enabled()) report.notes.push_back("TTA: the mean over views, " + tta.text() + ".");
+  std::vector<NamedEvaluation> shown;
+  std::vector<NamedViews> shown_views;
+  for (const std::string& loss : plan.losses()) {
+    size_t last = plans.size();
+    for (size_t i = 0; i < plans.size(); ++i)
+      if (plans[i]->options.loss == loss && plans[i]->options.seed == plans[0]->options.seed)
+        last = i;
+    if (last == plans.size() || shown.size() == kMostShown) continue;
+    shown.push_back(evaluations[last]);
+    shown_views.push_back(views[last]);
+  }
+  // Two matrices fit beside each other.
+  if (shown_views.size() > 2) shown_views.resize(2);
+  report.figures.push_back(
+      views_figure(shown_views, set, test.labels().to_vector<int64_t>(), test.class_names()));
+  add_evaluation_figures(report, shown, test.class_names());
 }
 
 }  // namespace ditto::apps

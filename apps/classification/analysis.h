@@ -22,8 +22,9 @@ void add_evaluation_figures(Report& report, const std::vector<NamedEvaluation>& 
                             const std::vector<std::string>& classes);
 
 // Evaluates <folder>/<run>.safetensors of every completed run of the report, with and (where asked
-// for) without `tta`; fills in their RunRecord::evaluation and adds figures: of the first run of
-// each loss, at most four, so that a sweep's report stays readable. Runs without a file are left
+// for) without `tta`; fills in their RunRecord::evaluation and adds figures: of each loss's run
+// with the first seed and the last value of a sweep, at most four, so that a sweep's report stays
+// readable. Runs without a file are left
 // out. `evaluated` is called after each run.
 void add_analysis(Report& report, const RunPlan& plan, const std::filesystem::path& folder,
                   const data::ImageDataset& test, const TtaOptions& tta,

@@ -61,8 +61,10 @@ void EvalCommand::run(const Invocation& invocation) {
   report.subtitle = fmt::format("{} on {}, {} test images, {}", trained.info.model,
                                 data.test.name(), count_text(double(plain.images)), timestamp());
   report.tables.push_back({.title = "Results", .table = metrics});
-  report.tables.push_back(
-      {.title = "Classes", .note = tta_.enabled() ? "With TTA." : "", .table = classes});
+  report.tables.push_back({.title = "Accuracy of each class",
+                           .note = tta_.enabled() ? "With TTA." : "",
+                           .table = classes,
+                           .after_figures = true});
   add_evaluation_figures(report, {{std::filesystem::path(weights_).stem().string(), best}},
                          data.test.class_names());
   report.environment = describe_environment(invocation.arguments);

@@ -179,7 +179,7 @@ std::vector<Figure> sweep_figures(const RunPlan& plan, const std::vector<RunReco
   return {{.name = of_replicas ? "accuracy_against_m" : "sweep",
            .caption = caption,
            .svg = render_svg(chart),
-           .section = "Sweep"}};
+           .section = "Accuracy over the sweep"}};
 }
 
 }  // namespace ditto::apps

@@ -394,9 +394,14 @@ std::string render_html(const Report& report) {
   if (!report.runs.empty()) html += table_section("Results", summary_table(report.runs), "", true);
   for (const std::string& note : report.notes)
     html += fmt::format("<p class=\"muted\">{}</p>\n", escape_markup(note));
-  for (const ReportTable& table : report.tables)
-    html += table_section(table.title, table.table, table.note, false);
+  const auto add_tables = [&](bool after_figures) {
+    for (const ReportTable& table : report.tables)
+      if (table.after_figures == after_figures)
+        html += table_section(table.title, table.table, table.note, false);
+  };
+  add_tables(false);
   html += figures_html(report.figures);
+  add_tables(true);
   for (const ReplicaSheet& sheet : report.sheets) html += sheet_html(sheet);
   html += "<div class=\"grid\">\n";
   if (!report.runs.empty())

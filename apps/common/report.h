@@ -26,6 +26,7 @@ struct Figure {
 struct ReportTable {
   std::string title = {}, note = {};
   Table table = {};
+  bool after_figures = false;  // for long ones
 };
 
 // Augmented replicas of some images, a row for each source image.
@@ -42,7 +43,7 @@ struct Report {
   std::string subtitle;            // data set, model, machine, date
   std::vector<std::string> notes;  // remarks below the table
   std::vector<RunRecord> runs;
-  std::vector<ReportTable> tables;  // after the table of runs
+  std::vector<ReportTable> tables;  // below the table of runs
   std::vector<Figure> figures;      // curve_figures(runs) and whatever else there is to show
   std::vector<ReplicaSheet> sheets;
   Json environment = Json::object();

@@ -215,6 +215,32 @@ TEST_CASE("figures of other kinds and grey images find their place", "[apps]") {
   CHECK_THAT(html, contains("Who is taken for whom."));
 }
 
+TEST_CASE("tables and sections stand in their places", "[apps]") {
+  Report report = synthetic_report();
+  Table table;
+  table.columns = {{"<class>"}, {"images", true}};
+  table.add_row({"cat & dog", "7"});
+  report.tables = {{.title = "Early", .note = "A <note>.", .table = table, .after_figures = false},
+                   {.title = "Late", .note = "", .table = table, .after_figures = true}};
+  report.figures.push_back({.name = "last",
+                            .caption = "of its own section",
+                            .svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>\n",
+                            .section = "Other",
+                            .wide = true});
+  const std::string html = render_html(report);
+  CHECK(markup_problem(html) == "");
+  CHECK(html.find("<h2>Early</h2>") < html.find("<h2>Curves</h2>"));
+  CHECK(html.find("<h2>Curves</h2>") < html.find("<h2>Other</h2>"));
+  CHECK(html.find("<h2>Other</h2>") < html.find("<h2>Late</h2>"));
+  CHECK(count(html, "<h2>Curves</h2>") == 1);
+  CHECK(count(html, "class=\"card wide\"") == 1);
+  CHECK_THAT(html, contains("A &lt;note&gt;.") && contains("cat &amp; dog"));
+  // Without runs there is neither their table nor their configuration.
+  report.runs.clear();
+  CHECK(render_html(report).find("<h2>Results</h2>") == std::string::npos);
+  CHECK(render_html(report).find("<h2>Configuration</h2>") == std::string::npos);
+}
+
 TEST_CASE("a replica sheet of the wrong shape is refused", "[apps]") {
   Report report;
   report.sheets = {synthetic_sheet(2, 3, 3)};
