@@ -4,6 +4,8 @@
 #include "data/dataset.h"
 #include "data/transform.h"
 #include "data/transforms/affine.h"
+#include "data/transforms/color_jitter.h"
+#include "data/transforms/random_resized_crop.h"
 
 namespace ditto::data {
 
@@ -12,12 +14,26 @@ struct AugmentOptions {
   bool flip = false;     // left-right, with probability 1/2
   AffineOptions affine = {};
   int cutout = 0;  // side of the square; 0: none
+  // The size that images are brought to, with the first step; 0: images have it already.
+  int width = 0, height = 0;
+  // That step: a random part of the image, or the middle of the image after its shorter side was
+  // resized to 256 / 224 of the canvas's.
+  bool random_resized_crop = false;
+  ResizedCropOptions resized_crop = {};
+  JitterOptions jitter = {};
+  double grayscale = 0;  // probability
 };
 
-// affine, crop, flip, cutout (each where switched on), then normalisation. With
-// options = {} this is the policy for evaluation. Areas without image get the data set's fill
-// colour: for CIFAR the mean, which is 0 after normalisation, for FashionMNIST and MNIST black.
+// resizing, affine, crop, flip, colour jitter, grey, cutout (each where switched on), then
+// normalisation. Areas without image get the data set's fill colour: for CIFAR the mean, which is 0
+// after normalisation, for FashionMNIST and MNIST black.
 std::shared_ptr<const Augment> make_augment(const AugmentOptions& options,
                                             const ChannelStatistics& statistics);
+
+// The policy for training on this data set: `options`, with the data set's statistics and, where
+// its images do not have it, its size.
+std::shared_ptr<const Augment> train_augment(AugmentOptions options, const ImageDataset& dataset);
+// The policy for evaluation: resizing where it is needed, and normalisation.
+std::shared_ptr<const Augment> eval_augment(const ImageDataset& dataset);
 
 }  // namespace ditto::data

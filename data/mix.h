@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "kernels/augment.h"
+#include "kernels/mix.h"
 
 namespace ditto::data {
 

@@ -1,5 +1,7 @@
 #include "data/transform.h"
 
+#include "kernels/resample.h"
+
 namespace ditto::data {
 namespace {
 
@@ -44,6 +46,18 @@ Transform Transform::geometric(const ImageInfo& info, const Affine& map, int wid
   return out;
 }
 
+Transform Transform::resized(const ImageInfo& info, const Rect& area, int width, int height) {
+  const Rect image{0, 0, double(info.width), double(info.height)};
+  check(area.area() > 0 && contains(image, area), "[transform] the area x", area.x0, area.x1, "y",
+        area.y0, area.y1, "is empty or not inside the image of", info.width, "x", info.height);
+  const Affine map =
+      Affine::translation(-area.x0, -area.y0)
+          .then(Affine::scaling(width / (area.x1 - area.x0), height / (area.y1 - area.y0)));
+  Transform out = geometric(info, map, width, height);
+  out.area_ = area;
+  return out;
+}
+
 Transform Transform::erase(const ImageInfo& info, const Rect& area) {
   Transform out(info);
   out.erase_.push_back({Affine{}, area});
@@ -54,6 +68,14 @@ Transform Transform::channels(const ImageInfo& info, const kernels::ChannelValue
                               const kernels::ChannelValues& offset) {
   Transform out(info);
   out.scale_ = scale, out.offset_ = offset;
+  return out;
+}
+
+Transform Transform::colour(const ImageInfo& info, const kernels::ColourChange& change) {
+  check(info.channels == 1 || info.channels == 3,
+        "[transform] a change of colour needs 1 or 3 channels, got", info.channels);
+  Transform out(info);
+  out.colours_.push_back(change);
   return out;
 }
 
@@ -69,14 +91,24 @@ Transform& Transform::append(const Transform& next) {
   if (!contains(canvas_of(frame_), frame_.map(source_of(frame_))))
     kept = intersection(kept, canvas_of(frame_));
   clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  if (std::isfinite(next.area_.area()))
+    area_ = kernels::is_upright(frame_.map) ? intersection(area_, frame_.map.inverse()(next.area_))
+                                            : kernels::kEverywhere;
   if (!erase_.empty()) {
     const Affine back = next.frame_.map.inverse();
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
   erase_.insert(erase_.end(), next.erase_.begin(), next.erase_.end());
-  for (int c = 0; c < kernels::kMaxChannels; ++c) {
-    scale_[c] *= next.scale_[c];
-    offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+  if (next.colours_.empty()) {
+    for (int c = 0; c < kernels::kMaxChannels; ++c) {
+      scale_[c] *= next.scale_[c];
+      offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+    }
+  } else {
+    if (scale_ != kernels::ChannelValues{1, 1, 1, 1} || offset_ != kernels::ChannelValues{})
+      colours_.push_back({kernels::ColourKind::Affine, 1, scale_, offset_});
+    colours_.insert(colours_.end(), next.colours_.begin(), next.colours_.end());
+    scale_ = next.scale_, offset_ = next.offset_;
   }
   frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
   return *this;
@@ -89,10 +121,12 @@ Transform Transform::then(const Transform& next) const {
 }
 
 Transform Transform::inverse() const {
+  check(colours_.empty(), "[transform] a change of colour cannot be taken back");
   Transform out = *this;
   out.frame_ = frame_.inverse();
   out.fill_ = canvas().fill;
   out.clip_ = map_clip(out.frame_.map, clip_);
+  out.area_ = map_clip(frame_.map, area_);
   out.erase_.clear();  // those pixels hold the fill colour already
   for (int c = 0; c < channels_; ++c) {
     check(scale_[c] != 0, "[transform] channel", c, "was scaled by 0 and cannot be restored");
@@ -109,8 +143,8 @@ bool Transform::pixels_invertible() const {
   bool scales = true;
   for (int c = 0; c < channels_; ++c) scales = scales && scale_[c] != 0;
   const Rect image = m(source_of(frame_));
-  return whole_pixels && scales && erase_.empty() && contains(canvas_of(frame_), image) &&
-         contains(clip_, image);
+  return whole_pixels && scales && erase_.empty() && colours_.empty() &&
+         contains(canvas_of(frame_), image) && contains(clip_, image);
 }
 
 Tensor Transform::apply(const Tensor& image) const {
@@ -149,7 +183,7 @@ ImageInfo Transform::canvas() const {
 }
 
 kernels::AugmentRow Transform::row(int64_t source) const {
-  return {source, frame_.map.inverse(), clip_, erase_, scale_, offset_, fill_};
+  return {source, frame_.map.inverse(), clip_, area_, colours_, erase_, scale_, offset_, fill_};
 }
 
 Transform Compose::draw(Rng& rng, const ImageInfo& info) const {

@@ -2,8 +2,10 @@
 //
 // A policy never touches pixels: draw() returns a value that can be applied to the image, to points
 // and to boxes, composed, inverted and kept beside the sample. The parts of a transform are a 2x3
-// map with the canvas (core/frame.h), an affine change of each channel, and areas to erase.
-// However many transforms are composed, an image is resampled once (kernels/augment.h).
+// map with the canvas (core/frame.h), changes of colour, and areas to erase. However many
+// transforms are composed, an image is resampled once and then coloured (kernels/augment.h), in the
+// order of the parts; only the mean grey that a change of contrast needs is always that of the last
+// canvas, before areas are erased.
 #pragma once
 
 #include <memory>
@@ -23,11 +25,17 @@ class Transform {
   // The source point p is seen at map(p) on a canvas of width x height. Throws when the map is not
   // invertible or the canvas is empty.
   static Transform geometric(const ImageInfo& info, const Affine& map, int width, int height);
+  // The part `area` of the image fills a canvas of width x height; where it shrinks, pixels are
+  // averaged, and nothing beside the area is blended in. Throws when it is empty or not inside the
+  // image.
+  static Transform resized(const ImageInfo& info, const Rect& area, int width, int height);
   // Pixels whose centre is in `area` get the fill colour.
   static Transform erase(const ImageInfo& info, const Rect& area);
   // Every value v of channel c becomes scale[c] * v + offset[c].
   static Transform channels(const ImageInfo& info, const kernels::ChannelValues& scale,
                             const kernels::ChannelValues& offset);
+  // A change that is not affine per channel. Throws unless the image has 1 or 3 channels.
+  static Transform colour(const ImageInfo& info, const kernels::ColourChange& change);
 
   // First *this, then `next`. The result of applying both in turn, but with one resampling: what an
   // earlier canvas cut off stays cut off, and everything outside the image is the fill colour of
@@ -37,10 +45,11 @@ class Transform {
   Transform& append(const Transform& next);
 
   // The way back: points and boxes return exactly. Pixels return where they still exist (always,
-  // when pixels_invertible()); the rest is fill.
+  // when pixels_invertible()); the rest is fill. Throws after a change of colour that cannot be
+  // taken back; the inverse of the geometry alone is frame().inverse().
   Transform inverse() const;
   // True when the inverse restores every pixel: whole-pixel shifts and mirrors that cut nothing
-  // off, nothing erased, no channel scaled by 0.
+  // off, nothing erased, no channel scaled by 0, no other change of colour.
   bool pixels_invertible() const;
 
   // (H, W, C) u8 or f32 -> (h, w, C) f32. Throws when the image is not of the size and channels the
@@ -54,7 +63,7 @@ class Transform {
   Rect apply(const Rect& box) const { return frame_.map(box); }
 
   const Frame& frame() const { return frame_; }
-  // What the next transform of a chain sees.
+  // What the next transform of a chain sees (the fill without the changes by colour()).
   ImageInfo canvas() const;
   // The record for kernels::augment with row `source` of its images; it refers to this transform.
   kernels::AugmentRow row(int64_t source) const;
@@ -62,8 +71,9 @@ class Transform {
  private:
   Frame frame_;
   int channels_;
-  Rect clip_ = kernels::kEverywhere;
+  Rect clip_ = kernels::kEverywhere, area_ = kernels::kEverywhere;
   std::vector<kernels::Erase> erase_;
+  std::vector<kernels::ColourChange> colours_;  // before scale_ and offset_
   kernels::ChannelValues scale_{1, 1, 1, 1}, offset_{}, fill_{};
 };
 

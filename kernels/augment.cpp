@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "kernels/resample.h"
 
 namespace ditto::kernels {
 namespace {
@@ -226,6 +227,52 @@ void sample_image(const std::vector<float>& framed, Size in, const Affine& inver
   }
 }
 
+// Upright maps with an area: first the lines that an output line covers are averaged, then the
+// columns.
+template <class T>
+struct Resampler {
+  ResampleAxis x, y;
+  std::vector<float> line;
+
+  template <int C>
+  void run(const T* source, Size in, const AugmentRow& row, Span columns, Span lines,
+           const Pattern& pattern, float* out, Size canvas) {
+    const Affine& m = row.inverse;
+    x.plan(m.a, m.c, row.area.x0, row.area.x1, in.width, canvas.width);
+    y.plan(m.e, m.f, row.area.y0, row.area.y1, in.height, canvas.height);
+    columns = intersect(columns, {x.begin(), x.end()});
+    lines = intersect(lines, {y.begin(), y.end()});
+    const int64_t pitch = canvas.width * C;
+    int64_t left = in.width, right = 0;  // the source columns that are needed
+    for (int64_t i = columns.begin; i < columns.end; ++i) {
+      left = std::min(left, x.first(i));
+      right = std::max(right, x.first(i) + x.count(i));
+    }
+    line.resize(static_cast<size_t>(std::max<int64_t>(0, right - left) * C));
+    for (int64_t j = 0; j < canvas.height; ++j, out += pitch) {
+      std::copy_n(pattern.fill(), pitch, out);
+      if (j < lines.begin || j >= lines.end || columns.begin == columns.end) continue;
+      std::ranges::fill(line, 0.0f);
+      for (int64_t t = 0; t < y.count(j); ++t) {
+        const T* from = source + ((y.first(j) + t) * in.width + left) * C;
+        const float weight = y.weights(j)[t];
+        float* to = line.data();
+        for (int64_t k = 0; k < (right - left) * C; ++k)
+          to[k] += weight * static_cast<float>(from[k]);
+      }
+      for (int64_t i = columns.begin; i < columns.end; ++i) {
+        float sum[C] = {};
+        const float* from = line.data() + (x.first(i) - left) * C;
+        const float* weight = x.weights(i);
+        for (int64_t t = 0; t < x.count(i); ++t, from += C)
+          for (int c = 0; c < C; ++c) sum[c] += weight[t] * from[c];
+        for (int c = 0; c < C; ++c)
+          out[i * C + c] = sum[c] * pattern.scale()[c] + pattern.offset()[c];
+      }
+    }
+  }
+};
+
 void erase_area(const Erase& erase, const Pattern& pattern, int64_t channels, float* out,
                 Size canvas) {
   if (erase.rect.area() == 0) return;
@@ -258,22 +305,37 @@ void augment_rows(CpuContext& ctx, const View& images, std::span<const AugmentRo
   float* target = out.as<float>();
   const auto count = static_cast<int64_t>(rows.size());
   parallel_for(ctx, count, kImageGrain, [&](int64_t begin, int64_t end) {
-    Pattern pattern(canvas.width, C);
+    Pattern pattern(canvas.width, C), uncoloured(canvas.width, C);
     std::vector<T> scratch(static_cast<size_t>(canvas.width * C));
     std::vector<float> framed;
     Taps taps(static_cast<size_t>(canvas.width));
+    Resampler<T> resampler;
+    const int64_t pixels = canvas.height * canvas.width;
     for (int64_t r = begin; r < end; ++r) {
-      const AugmentRow& row = rows[r];
-      pattern.prepare(row, unit);
+      AugmentRow row = rows[r];
+      if (!row.colours.empty()) row.scale = {1, 1, 1, 1}, row.offset = {};
+      Pattern& sampled = row.colours.empty() ? pattern : uncoloured;
+      sampled.prepare(row, unit);
       const T* from = source + row.source * in.height * in.width * C;
-      float* to = target + r * canvas.height * canvas.width * C;
+      float* to = target + r * pixels * C;
       const Span columns = centres_inside(row.clip.x0, row.clip.x1, canvas.width);
       const Span lines = centres_inside(row.clip.y0, row.clip.y1, canvas.height);
-      if (Shift shift; whole_pixels(row.inverse, shift))
-        shift_image<C>(from, in, shift, columns, lines, pattern, scratch, to, canvas);
-      else {
+      if (Shift shift; whole_pixels(row.inverse, shift)) {
+        shift_image<C>(from, in, shift, columns, lines, sampled, scratch, to, canvas);
+      } else if (is_upright(row.inverse) && std::isfinite(row.area.area())) {
+        resampler.template run<C>(from, in, row, columns, lines, sampled, to, canvas);
+      } else {
         frame_source<C>(from, in, row.fill, unit, framed);
-        sample_image<C>(framed, in, row.inverse, columns, lines, pattern, taps, to, canvas);
+        sample_image<C>(framed, in, row.inverse, columns, lines, sampled, taps, to, canvas);
+      }
+      if (!row.colours.empty()) {
+        change_colours(row.colours, to, pixels, C, row.fill);
+        row.scale = rows[r].scale, row.offset = rows[r].offset;
+        pattern.prepare(row, 1);
+        for (int64_t y = 0; y < canvas.height; ++y) {
+          float* line = to + y * canvas.width * C;
+          convert(line, pattern.scale(), pattern.offset(), line, canvas.width * C);
+        }
       }
       for (const Erase& erase : row.erase) erase_area(erase, pattern, C, to, canvas);
     }
@@ -316,6 +378,8 @@ void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> ro
     check(row.source >= 0 && row.source < images.shape[0], "[augment] source", row.source,
           "is not among the images", images.shape);
     check(finite(row.inverse), "[augment] the map is not finite, source", row.source);
+    check(row.colours.empty() || channels == 1 || channels == 3,
+          "[augment] changes of colour need 1 or 3 channels, got", channels);
     for (const Erase& erase : row.erase)
       check(finite(erase.to_rect) && std::fabs(erase.to_rect.determinant()) > 1e-12,
             "[augment] the map of an erased area is singular, source", row.source);
@@ -323,74 +387,6 @@ void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> ro
   if (images.dtype == Dtype::U8) return augment_any<uint8_t>(ctx, images, rows, out, 1.0 / 255);
   check(images.dtype == Dtype::F32, "[augment] images must be u8 or f32, got", images.dtype);
   augment_any<float>(ctx, images, rows, out, 1.0);
-}
-
-void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> rows,
-                const View& out) {
-  check(images.shape.rank() == 4 && images.is_contiguous() && out.is_contiguous() &&
-            images.shape == out.shape,
-        "[mix_images] images and out must be contiguous (B, H, W, C) of one shape:", images.shape,
-        out.shape);
-  const int64_t batch = images.shape[0], height = images.shape[1], width = images.shape[2],
-                channels = images.shape[3], size = height * width * channels;
-  check(static_cast<int64_t>(rows.size()) == batch, "[mix_images] got", rows.size(),
-        "rows for images", images.shape);
-  const float* in = images.as<float>();
-  float* to = out.as<float>();
-  check(in + images.numel() <= to || to + images.numel() <= in,
-        "[mix_images] images and out share memory");
-  for (const MixRow& row : rows) {
-    check(row.partner >= 0 && row.partner < batch,
-          "[mix_images] partner out of range:", row.partner, "of", batch);
-    const PixelBox& box = row.box;
-    check(box.x0 >= 0 && box.y0 >= 0 && box.x0 <= box.x1 && box.y0 <= box.y1 && box.x1 <= width &&
-              box.y1 <= height,
-          "[mix_images] box outside the image: x", box.x0, box.x1, "y", box.y0, box.y1, "in",
-          images.shape);
-    check(row.keep >= 0 && row.keep <= 1, "[mix_images] keep must be in [0, 1], got", row.keep);
-  }
-  parallel_for(ctx, batch, kImageGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const MixRow& row = rows[r];
-      const float* own = in + r * size;
-      const float* other = in + row.partner * size;
-      float* mixed = to + r * size;
-      if (row.kind == MixKind::Mixup) {
-        for (int64_t i = 0; i < size; ++i) mixed[i] = row.keep * own[i] + (1 - row.keep) * other[i];
-        continue;
-      }
-      std::copy_n(own, size, mixed);
-      if (row.kind == MixKind::None) continue;
-      for (int64_t y = row.box.y0; y < row.box.y1; ++y) {
-        const int64_t start = (y * width + row.box.x0) * channels;
-        std::copy_n(other + start, (row.box.x1 - row.box.x0) * channels, mixed + start);
-      }
-    }
-  });
-}
-
-void mix_labels(CpuContext&, const View& labels, std::span<const MixRow> rows,
-                const View& targets) {
-  check(labels.shape.rank() == 1 && labels.is_contiguous() && targets.shape.rank() == 2 &&
-            targets.is_contiguous() && targets.shape[0] == labels.shape[0] &&
-            static_cast<int64_t>(rows.size()) == labels.shape[0],
-        "[mix_labels] labels (B), targets (B, K) and B rows, got", labels.shape, targets.shape,
-        rows.size());
-  const int64_t* label = labels.as<int64_t>();
-  float* target = targets.as<float>();
-  const int64_t batch = labels.shape[0], classes = targets.shape[1];
-  for (int64_t r = 0; r < batch; ++r)
-    check(label[r] >= 0 && label[r] < classes, "[mix_labels] label", label[r], "of row", r,
-          "is outside [0, K), K =", classes);
-  std::fill_n(target, batch * classes, 0.0f);
-  for (int64_t r = 0; r < batch; ++r) {
-    const MixRow& row = rows[r];
-    check(row.partner >= 0 && row.partner < batch,
-          "[mix_labels] partner out of range:", row.partner, "of", batch);
-    const float keep = row.kind == MixKind::None ? 1.0f : row.keep;
-    target[r * classes + label[r]] += keep;
-    if (row.kind != MixKind::None) target[r * classes + label[row.partner]] += 1 - keep;
-  }
 }
 
 }  // namespace ditto::kernels
