@@ -37,6 +37,13 @@ void EvalCommand::run(const Invocation& invocation) {
   if (threads_ > 0) set_num_threads(threads_);
   const TrainedModel trained = load_weights(weights_);
   if (options_.dataset == "auto") options_.dataset = trained.info.dataset;
+  // A folder of images is seen as in the training.
+  if (options_.dataset == "folder" && options_.image_size == 0)
+    options_.image_size = trained.info.shape.image_size;
+  if (options_.dataset == "folder" && options_.mean.empty()) {
+    options_.mean.assign(trained.info.statistics.mean.begin(), trained.info.statistics.mean.end());
+    options_.std.assign(trained.info.statistics.std.begin(), trained.info.statistics.std.end());
+  }
   const DataPair data = load_data(options_);
   check(data.test.classes() == trained.info.shape.num_classes, "[eval]", data.test.name(), "has",
         data.test.classes(), "classes, but the weights are for", trained.info.shape.num_classes);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "apps/classification/trainer.h"
 #include "apps/common/run_record.h"
 #include "apps/common/text.h"
 #include "autograd/grad_mode.h"
@@ -113,10 +114,10 @@ Predictions predict(nn::Layer& model, const data::ImageDataset& dataset, const T
   Predictions out;
   const auto all = static_cast<size_t>(dataset.size());
   std::vector<bool> seen(all, false);  // the same for all views
-  const auto views = tta_views(tta, data::make_augment({}, dataset.statistics()));
+  const auto views = tta_views(tta, data::eval_augment(dataset));
   for (const auto& view : views) {
     data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
-                            view, {.batch = batch, .workers = 0});
+                            view, {.batch = std::min(batch, eval_rows(dataset)), .workers = 0});
     while (const auto b = loader.next()) {
       const Tensor logits = model(b->images);
       const std::vector<double> p = softmax_rows(logits);

@@ -58,7 +58,11 @@ std::vector<FilePrediction> predict_files(const TrainedModel& trained,
   NoGrad guard;
   trained.model->eval();
   const int64_t channels = info.shape.in_channels, side = info.shape.image_size;
+  // Images of another size than the model's are brought to it as in evaluation.
   const auto views = tta_views(tta, data::make_augment({}, info.statistics));
+  data::AugmentOptions resize;
+  resize.width = resize.height = static_cast<int>(side);
+  const auto resized_views = tta_views(tta, data::make_augment(resize, info.statistics));
   const int64_t n_views = std::ssize(views);
   kernels::ChannelValues fill{};
   std::ranges::copy(info.fill.empty() ? info.statistics.mean : info.fill, fill.begin());
@@ -93,7 +97,9 @@ std::vector<FilePrediction> predict_files(const TrainedModel& trained,
                                  static_cast<int>(channels), fill};
       Rng unused(0);  // the views are not random
       for (int64_t v = 0; v < n_views; ++v) {
-        const data::Transform view = views[static_cast<size_t>(v)]->draw(unused, size);
+        const bool fits = size.width == side && size.height == side;
+        const data::Transform view =
+            (fits ? views : resized_views)[static_cast<size_t>(v)]->draw(unused, size);
         const int64_t row = std::ssize(batch) * n_views + v;
         view.apply(image, inputs.alias(one, one_strides, row * strides[0]));
       }

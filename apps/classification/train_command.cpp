@@ -28,6 +28,22 @@ const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", 
                                          "save-every-minutes", "keep-last"},
                               .noticed = {"threads", "lr", "clip-norm"}};
 
+// Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.
+void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) {
+  std::vector<std::string> bad = data.train.bad_images();
+  const std::vector<std::string> test = data.test.bad_images();
+  bad.insert(bad.end(), test.begin(), test.end());
+  if (bad.empty()) return;
+  std::string lines;
+  for (const std::string& line : bad) lines += line + "\n";
+  write_file(run.file("bad_images.txt"), lines);
+  const std::string note = fmt::format(
+      "{} images could not be read (bad_images.txt), the first: {}", bad.size(), bad[0]);
+  report.notes.push_back(note);
+  run.log(note);
+  std::cout << "warning: " << note << std::endl;
+}
+
 }  // namespace
 
 void TrainCommand::declare(Config& config) {
@@ -252,11 +268,12 @@ void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& d
   report.figures = curve_figures(report.runs);
   add_analysis(report, plan, run.path(), data.test, tta_,
                [&](const RunRecord& record) { write_evaluation(run.metrics(), record); });
+  report_bad_images(data, report, run);
   report.environment = run.environment();
   const int64_t shown = std::min<int64_t>(6, data.train.size());
   ReplicaSheet sheet{.title = "Replicas",
                      .caption = "Training images and how the augmentation of this run shows them",
-                     .sources = data.train.subset(shown).images(),
+                     .sources = plain_pictures(data.train, shown),
                      .replicas = augmented_views(options_, data.train, shown, 8).pictures,
                      .replicas_per_source = 8,
                      .labels = {}};

@@ -18,6 +18,16 @@ void declare(Config& config, DataOptions& o) {
   config.add("train-images", &o.train_images, "class-balanced subset of the training set; 0: all")
       .at_least(0);
   config.add("test-images", &o.test_images, "the same for the test set").at_least(0);
+  config
+      .add("image-size", &o.image_size,
+           "side that images are brought to; 0: the data set's own, for folders 224")
+      .range(0, 16384);
+  config
+      .add("on-bad-image", &o.on_bad_image,
+           "an image that cannot be read stops the run, is left out or is black; each is listed")
+      .choices({"error", "skip", "zero"});
+  config.add("mean", &o.mean, "of each channel in [0, 1]; default: the data set's, ImageNet's");
+  config.add("std", &o.std, "the same, standard deviation").above(0, 1e3);
 }
 
 void declare(Config& config, TrainOptions& o) {
@@ -33,6 +43,10 @@ void declare(Config& config, TrainOptions& o) {
       .range(1, 256);
   config.add("cce-replicas", &o.cce_replicas, "the same for losses that pair nothing")
       .range(1, 256);
+  config
+      .add("sampler", &o.sampler,
+           "groups: replicas in whole groups; ra: DeiT's and torchvision's RASampler; random: none")
+      .choices({"groups", "ra", "random"});
   config.add("label-smoothing", &o.label_smoothing, "share of the target spread evenly")
       .range(0, 1);
 
@@ -46,6 +60,16 @@ void declare(Config& config, TrainOptions& o) {
   config.add("scale-low", &o.affine.scale_low, "smallest magnification").above(0, 100);
   config.add("scale-high", &o.affine.scale_high, "largest magnification").above(0, 100);
   config.add("shear", &o.affine.shear, "shear by up to this many degrees").range(0, 80);
+  config
+      .add("rrc", &o.rrc,
+           "random resized crop, instead of --crop-padding; auto: for images of different sizes")
+      .choices({"auto", "on", "off"});
+  config.add("rrc-scale-low", &o.rrc_scale_low, "smallest part of the image's area").above(0, 1);
+  config.add("rrc-scale-high", &o.rrc_scale_high, "largest part").above(0, 1);
+  config.add("jitter", &o.jitter, "random brightness, contrast, saturation, hue: four amounts")
+      .range(0, 100);
+  config.add("jitter-p", &o.jitter_probability, "that an image is jittered at all").range(0, 1);
+  config.add("grayscale", &o.grayscale, "probability that an image loses its colour").range(0, 1);
   config.add("mix", &o.mix, "CutMix and mixup: d2 per group, d1 per replica, d3 and d4 see docs")
       .choices({"none", "d1", "d2", "d3", "d4"});
   config.add("cutmix-alpha", &o.cutmix_alpha, "Beta parameter of CutMix; 0: no CutMix")
@@ -102,11 +126,22 @@ void check_options(const TrainOptions& o) {
   for (const std::string& name : names) {
     const int replicas = losses::uses_groups(name) ? o.replicas : o.cce_replicas;
     const char* option = losses::uses_groups(name) ? "replicas" : "cce-replicas";
+    if (o.sampler == "random" && losses::uses_groups(name))
+      fail_usage("sampler random shows an image once, and loss " + name + " compares replicas");
+    if (o.sampler == "ra" && replicas > 128) fail_usage("sampler ra repeats up to 128 times");
+    if (o.sampler != "groups") {
+      if (o.batch % o.accumulate != 0) fail_usage("accumulate does not divide batch");
+      continue;
+    }
     if (o.batch / o.accumulate % replicas != 0 || o.batch % o.accumulate != 0)
       fail_usage("batch " + std::to_string(o.batch) + " in " + std::to_string(o.accumulate) +
                  " micro-batches cannot hold whole groups of " + option + " " +
                  std::to_string(replicas));
   }
+  if (o.rrc_scale_low > o.rrc_scale_high) fail_usage("rrc-scale-low is above rrc-scale-high");
+  if (!o.jitter.empty() && o.jitter.size() != 4)
+    fail_usage("jitter needs four amounts: brightness, contrast, saturation, hue");
+  if (o.jitter.size() == 4 && o.jitter[3] > 0.5) fail_usage("the hue of jitter is at most 0.5");
   if (o.affine.scale_low > o.affine.scale_high) fail_usage("scale-low is above scale-high");
   if (o.warmup > 0 && o.schedule == "onecycle")
     fail_usage("warmup does not go with schedule onecycle, which has a warm-up of its own");
@@ -117,7 +152,22 @@ void check_options(const TrainOptions& o) {
 }
 
 data::AugmentOptions augment_options(const TrainOptions& o) {
-  return {.crop_padding = o.crop_padding, .flip = o.flip, .affine = o.affine, .cutout = o.cutout};
+  data::AugmentOptions out{
+      .crop_padding = o.crop_padding, .flip = o.flip, .affine = o.affine, .cutout = o.cutout};
+  out.random_resized_crop = o.rrc == "on";
+  out.resized_crop = {.scale_low = o.rrc_scale_low, .scale_high = o.rrc_scale_high};
+  if (o.jitter.size() == 4)
+    out.jitter = {o.jitter[0], o.jitter[1], o.jitter[2], o.jitter[3], o.jitter_probability};
+  out.grayscale = o.grayscale;
+  return out;
+}
+
+std::shared_ptr<const data::Augment> make_augment(const TrainOptions& options,
+                                                  const data::ImageDataset& dataset) {
+  data::AugmentOptions out = augment_options(options);
+  if (options.rrc == "auto") out.random_resized_crop = !dataset.in_memory();
+  if (out.random_resized_crop) out.crop_padding = 0;
+  return data::train_augment(out, dataset);
 }
 
 data::MixOptions mix_options(const TrainOptions& o) {

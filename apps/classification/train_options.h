@@ -2,6 +2,7 @@
 // struct.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct DataOptions {
   bool strict_data = false;
   int64_t train_images = 0;  // 0: all
   int64_t test_images = 0;
+  int64_t image_size = 0;  // 0: the data set's own; folders: 224
+  std::string on_bad_image = "error";
+  std::vector<double> mean, std;  // empty: the data set's published ones
 };
 
 struct TrainOptions {
@@ -33,11 +37,16 @@ struct TrainOptions {
   double label_smoothing = 0;
   int replicas = 2;      // rows per image for losses that pair replicas
   int cce_replicas = 1;  // the same for losses that do not (a control)
+  std::string sampler = "groups";
 
   bool flip = true;
   int crop_padding = 4;
   int cutout = 0;
   data::AffineOptions affine;
+  std::string rrc = "auto";  // random resized crop; auto: where images are of different sizes
+  double rrc_scale_low = 0.08, rrc_scale_high = 1;
+  std::vector<double> jitter;  // brightness, contrast, saturation, hue; or empty
+  double jitter_probability = 1, grayscale = 0;
   std::string mix = "none";  // none, d1, d2, d3, d4
   double cutmix_alpha = 1, mixup_alpha = 0, mix_probability = 0.5;
 
@@ -80,6 +89,8 @@ void check_options(const TrainOptions& options);
 
 // The parts in the libraries' own terms.
 data::AugmentOptions augment_options(const TrainOptions& options);
+std::shared_ptr<const data::Augment> make_augment(const TrainOptions& options,
+                                                  const data::ImageDataset& dataset);
 data::MixOptions mix_options(const TrainOptions& options);
 losses::LossConfig loss_config(const TrainOptions& options);
 

@@ -64,8 +64,8 @@ EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t
   const bool was_training = model.training();
   model.eval();
   data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
-                          data::make_augment({}, dataset.statistics()),
-                          {.batch = batch, .workers = 0});
+                          data::eval_augment(dataset),
+                          {.batch = std::min(batch, eval_rows(dataset)), .workers = 0});
   EvalResult result;
   double loss = 0;
   int64_t correct = 0;
@@ -93,6 +93,8 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
   options_.loss = loss;
   options_.compare.clear();
   check_options(options_);
+  check(options.sampler != "ra" || train.size() >= 256,
+        "[train] the sampler ra needs at least 256 training images, got", train.size());
   check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,
         "rows is larger than the training set of", train.size(), "images");
   model_ = models::make_model(options.model,
@@ -109,8 +111,10 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
 
 double Trainer::steps_per_epoch() const {
   // Whole batches of whole groups: the loader drops the rest of an epoch.
-  const int64_t groups = train_.size() / replicas_;
-  return static_cast<double>(std::max<int64_t>(1, groups * replicas_ / options_.batch));
+  const int64_t unit = options_.sampler == "ra"       ? 256
+                       : options_.sampler == "random" ? 1
+                                                      : replicas_;
+  return static_cast<double>(std::max<int64_t>(1, train_.size() / unit * unit / options_.batch));
 }
 
 int64_t Trainer::evaluations_until(int64_t step) const {
@@ -138,15 +142,19 @@ std::unique_ptr<nn::Optimizer> Trainer::make_optimizer(const nn::Module& model) 
 
 std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
   const auto seed = static_cast<uint64_t>(options_.seed);
-  std::shared_ptr<const data::Sampler> sampler =
-      std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
-  return std::make_unique<data::DataLoader>(
-      train_, sampler, data::make_augment(augment_options(options_), train_.statistics()),
-      data::LoaderOptions{.batch = options_.batch,
-                          .drop_last = true,
-                          .workers = options_.workers,
-                          .seed = seed,
-                          .mix = mix_options(options_)});
+  std::shared_ptr<const data::Sampler> sampler;
+  if (options_.sampler == "ra")
+    sampler = std::make_shared<data::RASampler>(train_.size(), replicas_, seed);
+  else if (options_.sampler == "random")
+    sampler = std::make_shared<data::RandomSampler>(train_.size(), seed);
+  else
+    sampler = std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
+  return std::make_unique<data::DataLoader>(train_, sampler, make_augment(options_, train_),
+                                            data::LoaderOptions{.batch = options_.batch,
+                                                                .drop_last = true,
+                                                                .workers = options_.workers,
+                                                                .seed = seed,
+                                                                .mix = mix_options(options_)});
 }
 
 Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimizer,
@@ -159,15 +167,18 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
   check(batch.has_value(), "[train] the loader is empty");
   const Tensor targets = batch->targets.defined() ? batch->targets : batch->labels;
   const Tensor groups = Tensor::from(batch->groups, {batch->size()});
-  const int64_t parts = options_.accumulate, size = batch->size() / parts;
+  // Whole groups in each part; a batch is smaller than usual where images could not be read.
+  const int64_t unit = options_.sampler == "groups" ? replicas_ : 1;
+  const int64_t units = batch->size() / unit;
+  const int64_t parts = std::min<int64_t>(options_.accumulate, units);
   StepResult result{0, 0};
   optimizer.zero_grad();
   for (int64_t part = 0; part < parts; ++part) {
-    const int64_t begin = part * size, end = begin + size;
+    const int64_t begin = units * part / parts * unit, end = units * (part + 1) / parts * unit;
     const Tensor images = rows(batch->images, begin, end);
     const Tensor logits = model(images);
-    const Tensor loss =
-        loss_(logits, rows(targets, begin, end), rows(groups, begin, end)) / double(parts);
+    const Tensor loss = loss_(logits, rows(targets, begin, end), rows(groups, begin, end)) /
+                        (double(units * unit) / double(end - begin));
     const double value = loss.item();
     if (!std::isfinite(value))
       fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +

@@ -134,5 +134,7 @@ struct DataPair {
   data::ImageDataset train, test;
 };
 DataPair load_data(const DataOptions& options);
+// Rows of a batch for evaluation that keep its memory in bounds.
+int64_t eval_rows(const data::ImageDataset& dataset);
 
 }  // namespace ditto::apps

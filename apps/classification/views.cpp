@@ -9,35 +9,67 @@
 #include "autograd/ops.h"
 
 namespace ditto::apps {
+namespace {
+
+// Undoes the normalisation.
+void to_picture(const std::vector<float>& values, const data::ChannelStatistics& statistics,
+                uint8_t* picture) {
+  for (size_t k = 0; k < values.size(); ++k) {
+    const size_t channel = k % statistics.mean.size();
+    const float value = values[k] * statistics.std[channel] + statistics.mean[channel];
+    *picture++ = static_cast<uint8_t>(std::clamp(value * 255.0f + 0.5f, 0.0f, 255.0f));
+  }
+}
+
+// The image, or black where it cannot be read and that is no error.
+Tensor readable_image(const data::ImageDataset& dataset, int64_t index) {
+  const Tensor image = dataset.image(index);
+  const Shape shape{dataset.height(), dataset.width(), dataset.channels()};
+  return image.defined() ? image : Tensor::zeros(shape, Dtype::U8);
+}
+
+}  // namespace
 
 ViewSet augmented_views(const TrainOptions& options, const data::ImageDataset& dataset,
                         int64_t count, int64_t views) {
   check(count >= 1 && count <= dataset.size() && views >= 1, "[augmented_views] cannot show", views,
         "views of", count, "images out of", dataset.size());
-  const auto augment = data::make_augment(augment_options(options), dataset.statistics());
-  const data::ChannelStatistics& statistics = dataset.statistics();
+  const auto augment = make_augment(options, dataset);
   const int64_t h = dataset.height(), w = dataset.width(), c = dataset.channels();
   ViewSet set{.images = count,
               .views = views,
               .inputs = Tensor::empty({count * views, h, w, c}),
               .pictures = Tensor::empty({count * views, h, w, c}, Dtype::U8)};
-  float* input = set.inputs.data<float>();
-  uint8_t* picture = set.pictures.data<uint8_t>();
+  const int64_t size = h * w * c;
   for (int64_t i = 0; i < count; ++i) {
-    const Tensor image = Tensor::from(dataset.get(i).pixels, {h, w, c});
+    const Tensor image = readable_image(dataset, i);
     for (int64_t v = 0; v < views; ++v) {
       Rng rng(static_cast<uint64_t>(options.seed), Purpose::Augment, static_cast<uint64_t>(i), 0,
               static_cast<uint64_t>(v));
-      const auto values = augment->draw(rng, dataset.info()).apply(image).to_vector<float>();
-      for (size_t k = 0; k < values.size(); ++k) {
-        const size_t channel = k % static_cast<size_t>(c);
-        const float value = values[k] * statistics.std[channel] + statistics.mean[channel];
-        *input++ = values[k];
-        *picture++ = static_cast<uint8_t>(std::clamp(value * 255.0f + 0.5f, 0.0f, 255.0f));
-      }
+      const auto values = augment->draw(rng, dataset.info(image.dim(0), image.dim(1)))
+                              .apply(image)
+                              .to_vector<float>();
+      const int64_t at = (i * views + v) * size;
+      std::copy(values.begin(), values.end(), set.inputs.data<float>() + at);
+      to_picture(values, dataset.statistics(), set.pictures.data<uint8_t>() + at);
     }
   }
   return set;
+}
+
+Tensor plain_pictures(const data::ImageDataset& dataset, int64_t count) {
+  const auto augment = data::eval_augment(dataset);
+  const int64_t h = dataset.height(), w = dataset.width(), c = dataset.channels();
+  const Tensor pictures = Tensor::empty({count, h, w, c}, Dtype::U8);
+  for (int64_t i = 0; i < count; ++i) {
+    const Tensor image = readable_image(dataset, i);
+    Rng unused(0);
+    to_picture(augment->draw(unused, dataset.info(image.dim(0), image.dim(1)))
+                   .apply(image)
+                   .to_vector<float>(),
+               dataset.statistics(), pictures.data<uint8_t>() + i * h * w * c);
+  }
+  return pictures;
 }
 
 ViewPredictions predict_views(nn::Layer& model, const ViewSet& set) {

@@ -21,6 +21,9 @@ struct ViewSet {
 ViewSet augmented_views(const TrainOptions& options, const data::ImageDataset& dataset,
                         int64_t count, int64_t views);
 
+// The first `count` images as the network sees them in evaluation, without the normalisation, u8.
+Tensor plain_pictures(const data::ImageDataset& dataset, int64_t count);
+
 // What a network makes of them.
 struct ViewPredictions {
   int64_t views = 0, classes = 0;

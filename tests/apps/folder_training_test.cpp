@@ -1,0 +1,141 @@
+// Training and evaluation on a folder of images, through the parts that train_cifar is made of.
+#include "apps/classification/evaluation.h"
+#include "apps/classification/trainer.h"
+#include "apps/classification/views.h"
+#include "apps/classification/weights.h"
+#include "data/image_folder.h"
+#include "tests/support/catch.h"
+#include "tests/support/image_files.h"
+
+using namespace ditto;
+using namespace ditto::apps;
+using testing::contains;
+using testing::TempDir;
+
+namespace {
+
+// Reddish and bluish pictures of many sizes; `damaged` of the training images are none.
+void make_folder(const TempDir& dir, int per_class, int damaged) {
+  for (const std::string split : {"train", "val"})
+    for (int label = 0; label < 2; ++label) {
+      const auto folder = dir / (split + "/" + (label == 0 ? "red" : "blue"));
+      std::filesystem::create_directories(folder);
+      for (int i = 0; i < per_class; ++i) {
+        const auto tone = static_cast<uint8_t>(120 + 5 * (i % 20));
+        const auto low = static_cast<uint8_t>(3 * (i % 30));
+        const auto width = static_cast<uint32_t>(20 + i % 7), height = uint32_t{24};
+        const bool bad = split == "train" && i < damaged;
+        testing::write_file(folder / (std::to_string(1000 + i) + ".png"),
+                            bad          ? "damaged"
+                            : label == 0 ? testing::plain_png(width, height, tone, low, low)
+                                         : testing::plain_png(width, height, low, low, tone));
+      }
+    }
+}
+
+TrainOptions options_for(const TempDir& dir) {
+  TrainOptions options;
+  options.data.dataset = "folder";
+  options.data.data_root = dir.path().string();
+  options.data.image_size = 16;
+  options.model = "mlp";
+  options.batch = 16;
+  options.steps = 25;
+  options.lr = 0.02;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("folder training: learns two colours, and its weights see a folder as in training") {
+  const TempDir dir;
+  make_folder(dir, 32, 0);
+  const TrainOptions options = options_for(dir);
+  const DataPair data = load_data(options.data);
+  Trainer trainer(options, "t-cce", data.train, data.test);
+  double test_error = 1;
+  trainer.run({.on_epoch = [&](const EpochMetrics& m) { test_error = m.test_error; }});
+  CHECK(test_error <= 0.05);
+  const auto path = dir / "weights.safetensors";
+  save_weights(path, trainer.model(), options.model, data.train);
+  const TrainedModel trained = load_weights(path);
+  CHECK(trained.info.shape.image_size == 16);
+  CHECK(trained.info.class_names == std::vector<std::string>{"blue", "red"});
+  CHECK(trained.info.statistics.mean == data::imagenet_statistics().mean);
+  CHECK(evaluate(*trained.model, data.test).accuracy == Approx(1 - test_error));
+
+  const Predictions predictions = predict(*trained.model, data.test, {.views = {"mirror"}});
+  CHECK(predictions.size() == 64);
+  CHECK(evaluate_predictions(predictions).top1 >= 0.95);
+  const ViewSet views = augmented_views(options, data.train, 2, 3);
+  CHECK(views.pictures.shape() == Shape{6, 16, 16, 3});
+  CHECK(plain_pictures(data.train, 2).shape() == Shape{2, 16, 16, 3});
+  // Blue pictures stay blue.
+  CHECK(plain_pictures(data.train, 1).data<uint8_t>()[2] >= 110);
+}
+
+TEST_CASE("folder training: images that cannot be read are left out and listed, or stop it") {
+  const TempDir dir;
+  make_folder(dir, 32, 3);
+  TrainOptions options = options_for(dir);
+  options.steps = 8;
+  options.accumulate = 2;
+  {
+    const DataPair data = load_data(options.data);
+    Trainer trainer(options, "cce", data.train, data.test);
+    CHECK_THROWS_WITH(trainer.run({}), contains("train/") && contains("neither JPEG nor PNG"));
+  }
+  for (const std::string policy : {"skip", "zero"}) {
+    options.data.on_bad_image = policy;
+    const DataPair data = load_data(options.data);
+    Trainer trainer(options, "t-cce", data.train, data.test);
+    trainer.run({});
+    CHECK(data.train.bad_images().size() == 6);
+    CHECK(evaluate(trainer.model(), data.train).images == (policy == "skip" ? 58 : 64));
+    CHECK(predict(trainer.model(), data.train, {.views = {"mirror"}}).size() ==
+          (policy == "skip" ? 58 : 64));
+  }
+}
+
+TEST_CASE("folder training: samplers, jitter and their rules") {
+  const TempDir dir;
+  make_folder(dir, 130, 0);
+  TrainOptions options = options_for(dir);
+  options.steps = 2;
+  options.jitter = {0.4, 0.4, 0.4, 0.1};
+  options.grayscale = 0.2;
+  options.replicas = 3;  // does not divide the batch, which only groups demand
+  const DataPair data = load_data(options.data);
+  for (const std::string sampler : {"ra", "random"}) {
+    options.sampler = sampler;
+    Trainer trainer(options, sampler == "ra" ? "t-cce" : "cce", data.train, data.test);
+    CHECK(trainer.steps_per_epoch() == 16);  // 256 or 260 rows of 16
+    trainer.run({});
+  }
+  CHECK_THROWS_WITH(Trainer(options, "t-cce", data.train, data.test),
+                    contains("compares replicas"));
+  options.sampler = "ra";
+  CHECK_THROWS_WITH(Trainer(options, "t-cce", data.train.subset(255), data.test),
+                    contains("at least 256 training images, got 255"));
+  options.jitter = {0.4};
+  CHECK_THROWS_WITH(check_options(options), contains("four amounts"));
+  options.jitter = {0.4, 0.4, 0.4, 0.6};
+  CHECK_THROWS_WITH(check_options(options), contains("at most 0.5"));
+  options.data.mean = {0.5};
+  CHECK_THROWS_WITH(load_data(options.data), contains("mean and std"));
+}
+
+TEST_CASE("folder training: any data set can be brought to another size") {
+  const data::ImageDataset small("small", Tensor::full({20, 12, 10, 3}, 77, Dtype::U8),
+                                 Tensor::zeros({20}, Dtype::I64), {"a", "b"},
+                                 {{0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}});
+  const data::ImageDataset large = small.resized(32, 32);
+  TrainOptions options;
+  options.model = "mlp";
+  options.batch = 8;
+  options.steps = 1;
+  Trainer trainer(options, "cce", large, large);
+  trainer.run({});
+  CHECK(evaluate(trainer.model(), large).images == 20);
+  CHECK(plain_pictures(large, 1).to_vector<int>()[500] == 77);
+}
