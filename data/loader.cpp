@@ -12,6 +12,9 @@
 namespace ditto::data {
 namespace {
 
+// Below this many images a second thread costs more than it saves.
+constexpr int64_t kRowGrain = 8;
+
 // Row r of (B, H, W, C), as (H, W, C), without a copy.
 Tensor slice(const Tensor& batch, int64_t r) {
   const Shape shape{batch.dim(1), batch.dim(2), batch.dim(3)};
@@ -210,27 +213,34 @@ Batch DataLoader::State::make(const Epoch& epoch, int64_t index) const {
   return batch;
 }
 
-// All images lie in one tensor: one pass of the kernel makes the batch.
+// All images lie in one tensor. The first row is drawn ahead: it says how large the canvas is.
 void DataLoader::State::augment_memory(const Epoch& epoch, std::span<const SampleItem> items,
                                        Batch& batch) const {
   const ImageInfo info = dataset_.info();
-  std::vector<Transform> transforms;  // the records refer to them
-  transforms.reserve(items.size());
-  std::vector<kernels::AugmentRow> records;
-  records.reserve(items.size());
-  for (const SampleItem& item : items) {
-    const Transform& transform = transforms.emplace_back(draw(epoch, item, info));
-    records.push_back(transform.row(item.sample));
-    batch.frames[records.size() - 1] = transform.frame();
-    const Frame& canvas = batch.frames.front();
-    check(canvas.width == transform.frame().width && canvas.height == transform.frame().height,
-          "[loader] the augmentation gave different sizes in one batch:", canvas.width, "x",
-          canvas.height, "and", transform.frame().width, "x", transform.frame().height);
-  }
-  const Frame& canvas = batch.frames.front();
-  batch.images = Tensor::empty(
-      {static_cast<int64_t>(items.size()), canvas.height, canvas.width, dataset_.channels()});
-  kernels::augment(cpu_context(), dataset_.images().view(), records, batch.images.view());
+  const Frame canvas = draw(epoch, items.front(), info).frame();
+  const auto rows = static_cast<int64_t>(items.size());
+  batch.images = Tensor::empty({rows, canvas.height, canvas.width, dataset_.channels()});
+  const View images = dataset_.images().view(), out = batch.images.view();
+  // Drawing takes about as long as the pixels of a small image do: the threads share both.
+  parallel_for(cpu_context(), rows, kRowGrain, [&](int64_t begin, int64_t end) {
+    std::vector<Transform> transforms;  // the records refer to them
+    transforms.reserve(static_cast<size_t>(end - begin));
+    std::vector<kernels::AugmentRow> records;
+    records.reserve(static_cast<size_t>(end - begin));
+    for (int64_t r = begin; r < end; ++r) {
+      const SampleItem& item = items[static_cast<size_t>(r)];
+      const Transform& transform = transforms.emplace_back(draw(epoch, item, info));
+      records.push_back(transform.row(item.sample));
+      const Frame& frame = batch.frames[static_cast<size_t>(r)] = transform.frame();
+      check(canvas.width == frame.width && canvas.height == frame.height,
+            "[loader] the augmentation gave different sizes in one batch:", canvas.width, "x",
+            canvas.height, "and", frame.width, "x", frame.height);
+    }
+    View part = out;
+    part.data = out.as<float>() + begin * canvas.height * canvas.width * dataset_.channels();
+    part.shape[0] = end - begin;
+    kernels::augment(cpu_context(), images, records, part);
+  });
 }
 
 // Images of different sizes: each is read once for all its adjacent replicas.

@@ -98,9 +98,26 @@ void convert(const T* source, const float* scale, const float* offset, float* ou
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(source[i]) * scale[i] + offset[i];
 }
 
-// Copies `pixels` pixels that end at `last`, in reverse order.
+// What reverse_pixels may write behind its last pixel.
+constexpr int64_t kReverseSlack = 16;
+
+// Copies the `pixels` pixels up to the one at `last`, in reverse order. Bytes go by the register:
+// as many whole pixels as it holds are turned round by one shuffle.
 template <int C, class T>
 void reverse_pixels(const T* last, T* out, int64_t pixels) {
+  if constexpr (sizeof(T) == 1) {
+    constexpr int kBytes = 16, kPixels = kBytes / C;
+    using Bytes [[gnu::vector_size(kBytes)]] = uint8_t;
+    Bytes order{};
+    for (int i = 0; i < kPixels; ++i)
+      for (int c = 0; c < C; ++c) order[i * C + c] = static_cast<uint8_t>(kBytes - C * (i + 1) + c);
+    for (; pixels * C >= kBytes; pixels -= kPixels, last -= kPixels * C, out += kPixels * C) {
+      Bytes bytes;
+      std::memcpy(&bytes, last + C - kBytes, kBytes);
+      bytes = __builtin_shuffle(bytes, order);
+      std::memcpy(out, &bytes, kBytes);
+    }
+  }
   for (int64_t i = 0; i < pixels; ++i)
     for (int c = 0; c < C; ++c) out[i * C + c] = last[c - i * C];
 }
@@ -122,9 +139,9 @@ void shift_image(const T* source, Size in, const Shift& shift, Span columns, Spa
       reverse_pixels<C>(pixels, scratch.data(), columns.end - columns.begin);
       pixels = scratch.data();
     }
-    std::copy_n(pattern.fill(), first, out);
+    if (first > 0) std::copy_n(pattern.fill(), first, out);
     convert(pixels, pattern.scale(), pattern.offset(), out + first, end - first);
-    std::copy_n(pattern.fill() + end, pitch - end, out + end);
+    if (end < pitch) std::copy_n(pattern.fill() + end, pitch - end, out + end);
   }
 }
 
@@ -306,7 +323,7 @@ void augment_rows(CpuContext& ctx, const View& images, std::span<const AugmentRo
   const auto count = static_cast<int64_t>(rows.size());
   parallel_for(ctx, count, kImageGrain, [&](int64_t begin, int64_t end) {
     Pattern pattern(canvas.width, C), uncoloured(canvas.width, C);
-    std::vector<T> scratch(static_cast<size_t>(canvas.width * C));
+    std::vector<T> scratch(static_cast<size_t>(canvas.width * C + kReverseSlack));
     std::vector<float> framed;
     Taps taps(static_cast<size_t>(canvas.width));
     Resampler<T> resampler;
