@@ -219,6 +219,11 @@ Table summary_table(const std::vector<RunRecord>& runs) {
   column(
       "test error", [&](size_t r) { return percent_text(last[r].test_error); },
       [&](size_t r) { return last[r].test_error; });
+  if (std::any_of(last.begin(), last.end(),
+                  [](const EpochMetrics& m) { return std::isfinite(m.ema_test_error); }))
+    column(
+        "averaged weights", [&](size_t r) { return percent_text(1 - last[r].ema_test_error); },
+        [&](size_t r) { return last[r].ema_test_error; });
   optional("TTA accuracy", &EvaluationMetrics::tta_accuracy, percent_text, -1);
   optional("top-5", &EvaluationMetrics::top5_accuracy, percent_text, -1);
   optional("ECE", &EvaluationMetrics::ece, percent_text, 1);

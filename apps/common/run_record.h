@@ -86,9 +86,10 @@ std::vector<RunRecord> load_runs(const std::filesystem::path& metrics_file);
 // The epoch with the lowest test error (the first of several); -1 when none was measured.
 int best_epoch(const RunRecord& run);
 
-// One row for each run: final and best test accuracy, test error, top-5 accuracy, accuracy with
-// TTA, ECE and divergence of views where any run has them, train loss, images seen, time, images/s,
-// and the status where one is not "completed". The best of several runs is marked.
+// One row for each run: final and best test accuracy, test error, accuracy of averaged
+// weights, with TTA, top-5, ECE and divergence of views where any run has them, train loss, images
+// seen, time, images/s, and the status where one is not "completed". The best of several runs is
+// marked.
 Table summary_table(const std::vector<RunRecord>& runs);
 
 }  // namespace ditto::apps

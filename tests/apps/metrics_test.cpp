@@ -152,7 +152,13 @@ TEST_CASE("the summary compares runs and marks the best", "[apps]") {
   CHECK(summary_table({a, b}).columns.size() == 8);  // no status where all is well
   CHECK(summary_table({}).rows.empty());
 
-  // Evaluations have columns where there are any.
+  // Averaged weights and evaluations have columns where there are any.
+  CHECK(summary_table({a}).columns[4].heading == "train loss");
+  RunRecord averaged = a;
+  averaged.epochs.back().ema_test_error = 0.125;
+  CHECK(summary_table({averaged}).columns[4].heading == "averaged weights");
+  CHECK(summary_table({averaged, b}).rows[0][4] == "87.50 %");
+  CHECK(summary_table({averaged, b}).rows[1][4] == "--");
   a.evaluation = {.top5_accuracy = 0.9, .ece = 0.03};
   b.evaluation = {.top5_accuracy = 0.95, .ece = 0.04};
   const Table evaluated = summary_table({a, b, c});
