@@ -11,6 +11,10 @@ Weights and batch are integer hashes. A ReLU input within rounding of zero falls
 moves gradients by 1 %, which says nothing about either; so the seed of every convolution (ResNet) or shift of a norm
 (DenseNet, whose norms read what many convolutions wrote) is the first one with which all inputs of the ReLU behind it
 stay further from zero than MARGIN times the largest f32 error at that ReLU.
+
+PyTorch's f32 step runs in the layout of LAYOUT, the one with the smaller bound that can be kept: its NCHW convolutions
+sum in other blocks than oneDNN's NHWC ones, which both programs have, and are twice as exact on DenseNet's layers of 12
+channels. With convolutions that sum in double, ditto's errors on DenseNet-40 are half of those of PyTorch in NCHW.
 """
 
 import argparse
@@ -30,8 +34,9 @@ from peer_models import MODELS, Block, DenseLayer, Transition
 
 BATCH = {"resnet20": {"size": 16, "image": 32}, "densenet40": {"size": 4, "image": 16}}
 MARGIN = 4
-# DenseNet's statistics are averages of few channels, whose errors are single roundings in either program.
-WORST_RATIO = {"resnet20": 2.0, "densenet40": 4.0}
+# Running statistics are averages whose errors are single roundings in either program.
+WORST_RATIO = {"gradient": 2.0, "running statistic": 4.0}
+LAYOUT = {"resnet20": torch.contiguous_format, "densenet40": torch.channels_last}
 SGD = {"momentum": 0.9, "weight_decay": 1e-4}
 TRAININGS = [{"name": "slow", "steps": 10, "rate": 0.001}, {"name": "fast", "steps": 3, "rate": 0.1}]
 
@@ -134,6 +139,8 @@ class Search:
 def one_step(setup, dtype):
     model = make_model(setup, dtype)
     images, labels = make_batch(setup, dtype)
+    layout = LAYOUT[setup["model"]]
+    model, images = model.to(memory_format=layout), images.contiguous(memory_format=layout)
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
     out = {"grad." + name: p.grad.double().numpy() for name, p in model.named_parameters()}
@@ -226,7 +233,9 @@ def main():
     ratios = np.array([r[2] / max(r[3], 2.0**-24) for r in rows])
     what = "ratio of errors against PyTorch f64, ditto f32 : PyTorch f32, "
     expect(what + "geometric mean", float(np.exp(np.log(ratios).mean())), 2.0)
-    expect(what + "largest", float(ratios.max()), WORST_RATIO[args.model])
+    for kind, chosen in (("gradient", gradients), ("running statistic", statistics)):
+        expect(what + "largest of a " + kind, float(max(x for x, r in zip(ratios, rows) if r[0] in chosen)),
+               WORST_RATIO[kind])
     expect("largest error, ditto f64 - PyTorch f64", max(r[4] for r in rows), 1e-9)
     for training in setup["trainings"]:
         got = ours["losses." + training["name"]]
