@@ -5,17 +5,21 @@
 
 namespace ditto::models {
 
-Mlp::Mlp(const std::vector<int64_t>& sizes) {
+Mlp::Mlp(const std::vector<int64_t>& sizes, double dropout) {
   check(sizes.size() >= 2, "[mlp] needs an input and an output size, got", sizes.size(), "sizes");
   for (size_t i = 0; i + 1 < sizes.size(); ++i)
     layers_.push_back(&child<nn::Linear>("fc" + std::to_string(i + 1), sizes[i], sizes[i + 1]));
+  for (size_t i = 0; dropout > 0 && i + 1 < layers_.size(); ++i)
+    dropouts_.push_back(&child<nn::Dropout>("dropout" + std::to_string(i + 1), dropout));
 }
 
 Tensor Mlp::forward(const Tensor& x) {
   Tensor y = flatten(x);
-  for (size_t i = 0; i < layers_.size(); ++i)
-    y = i + 1 < layers_.size() ? relu((*layers_[i])(y)) : (*layers_[i])(y);
-  return y;
+  for (size_t i = 0; i + 1 < layers_.size(); ++i) {
+    y = relu((*layers_[i])(y));
+    if (!dropouts_.empty()) y = (*dropouts_[i])(y);
+  }
+  return (*layers_.back())(y);
 }
 
 }  // namespace ditto::models

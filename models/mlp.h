@@ -1,19 +1,22 @@
-// Multi-layer perceptron: flatten, then linear layers with ReLU between them.
+// Multi-layer perceptron: flatten, then linear layers with ReLU, and perhaps dropout, between them.
 #pragma once
 
+#include "nn/dropout.h"
 #include "nn/linear.h"
 
 namespace ditto::models {
 
-// sizes = {input, hidden..., output}; at least two.
+// sizes = {input, hidden..., output}; at least two. `dropout`: part of each hidden layer's values
+// that training sets to zero (Srivastava et al. 2014).
 class Mlp : public nn::Layer {
  public:
-  explicit Mlp(const std::vector<int64_t>& sizes);
+  explicit Mlp(const std::vector<int64_t>& sizes, double dropout = 0);
   // x (N, ...) with sizes[0] elements per sample -> (N, sizes.back()).
   Tensor forward(const Tensor& x) override;
 
  private:
   std::vector<nn::Linear*> layers_;
+  std::vector<nn::Dropout*> dropouts_;  // one after each hidden layer, or none
 };
 
 }  // namespace ditto::models

@@ -39,7 +39,8 @@ Make densenet(DenseNetOptions options) {
 std::unique_ptr<nn::Layer> mlp(const ModelOptions& o) {
   check(o.num_classes > 0, "[models] mlp needs classes, got", o.num_classes);
   return std::make_unique<Mlp>(
-      std::vector<int64_t>{o.image_size * o.image_size * o.in_channels, 256, 128, o.num_classes});
+      std::vector<int64_t>{o.image_size * o.image_size * o.in_channels, 256, 128, o.num_classes},
+      o.dropout);
 }
 
 struct Entry {
@@ -86,6 +87,8 @@ std::unique_ptr<nn::Layer> make_model(const std::string& name, const ModelOption
   std::string known;
   for (const Entry& entry : table()) {
     if (entry.name == name) {
+      check(options.dropout == 0 || name == "mlp", "[models] no dropout in", name,
+            "; the mlp alone has it");
       if (note && !entry.note.empty()) *note = entry.note;
       return entry.make(options);
     }

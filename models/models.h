@@ -14,6 +14,7 @@ struct ModelOptions {
   int64_t in_channels = 3;
   // 0: an encoder, which ends with the features that the classifier would read. The mlp has none.
   int64_t num_classes = 10;
+  double dropout = 0;  // part of the hidden values that training drops; the mlp alone has it
 };
 
 // The accepted names, in the order help texts show them:

@@ -25,7 +25,7 @@ namespace {
 
 // Threads decide the order of sums; the other two are what one tries after a run has diverged.
 const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", "save-every",
-                                         "save-every-minutes", "keep-last"},
+                                         "save-every-minutes", "keep-last", "tta", "tta-shift"},
                               .noticed = {"threads", "lr", "clip-norm"}};
 
 // Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.

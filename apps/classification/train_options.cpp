@@ -36,6 +36,8 @@ void declare(Config& config, TrainOptions& o) {
   config.add("model", &o.model, "network").choices(models::model_names());
   config.add("init-weights", &o.init_weights,
              "safetensors file to start from; a head of another shape is replaced");
+  config.add("dropout", &o.dropout, "mlp: part of the hidden values that training drops")
+      .range(0, 1);
   config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
@@ -142,6 +144,7 @@ void check_options(const TrainOptions& o) {
   if (!o.jitter.empty() && o.jitter.size() != 4)
     fail_usage("jitter needs four amounts: brightness, contrast, saturation, hue");
   if (o.jitter.size() == 4 && o.jitter[3] > 0.5) fail_usage("the hue of jitter is at most 0.5");
+  if (o.dropout > 0 && o.model != "mlp") fail_usage("dropout: " + o.model + " has none; mlp has");
   if (o.affine.scale_low > o.affine.scale_high) fail_usage("scale-low is above scale-high");
   if (o.warmup > 0 && o.schedule == "onecycle")
     fail_usage("warmup does not go with schedule onecycle, which has a warm-up of its own");

@@ -28,6 +28,7 @@ struct DataOptions {
 struct TrainOptions {
   DataOptions data;
   std::string model = "resnet20";
+  double dropout = 0;        // mlp only
   std::string init_weights;  // safetensors file to start from; a head of another shape stays new
 
   std::string loss = "cce";

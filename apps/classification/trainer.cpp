@@ -100,7 +100,8 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
   model_ = models::make_model(options.model,
                               {.image_size = train.height(),
                                .in_channels = train.channels(),
-                               .num_classes = train.classes()},
+                               .num_classes = train.classes(),
+                               .dropout = options.dropout},
                               &note_);
   nn::init(*model_, static_cast<uint64_t>(options.seed));
   if (!options.init_weights.empty()) pretrained_ = load_pretrained(*model_, options.init_weights);
@@ -205,7 +206,8 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
 int64_t Trainer::calibrate(double minutes) {
   auto model = models::make_model(options_.model, {.image_size = train_.height(),
                                                    .in_channels = train_.channels(),
-                                                   .num_classes = train_.classes()});
+                                                   .num_classes = train_.classes(),
+                                                   .dropout = options_.dropout});
   nn::init(*model, static_cast<uint64_t>(options_.seed));
   const auto optimizer = make_optimizer(*model);
   const auto loader = make_loader();

@@ -173,6 +173,23 @@ void CheckpointStore::set_aside(int64_t step, const char* suffix) {
 void CheckpointStore::set_aside_newer(int64_t step) {
   for (const int64_t other : steps())
     if (other > step) set_aside(other, ".superseded");
+  settle(step);
+}
+
+void CheckpointStore::settle(int64_t step) {
+  const std::string latest = folder_name(step) + "\n";
+  std::error_code error;
+  const bool right = fs::is_regular_file(folder_ / kLatest, error) &&
+                     fs::file_size(folder_ / kLatest, error) == latest.size() &&
+                     read_file(folder_ / kLatest) == latest;
+  if (!right) write_file(folder_ / kLatest, latest);
+  const std::vector<int64_t> all = steps();
+  for (size_t i = 0; i + static_cast<size_t>(keep_last_) < all.size(); ++i) {
+    set_aside(all[i], ".tmp");
+    fs::path old = folder_of(all[i]);
+    old += ".tmp";
+    remove_folder(old);
+  }
 }
 
 fs::path CheckpointStore::save(const Checkpoint& checkpoint) {
@@ -198,14 +215,7 @@ fs::path CheckpointStore::save(const Checkpoint& checkpoint) {
     throw;
   }
   verify(target);
-  write_file(folder_ / kLatest, folder_name(checkpoint.step) + "\n");
-  std::vector<int64_t> all = steps();
-  for (size_t i = 0; i + static_cast<size_t>(keep_last_) < all.size(); ++i) {
-    set_aside(all[i], ".tmp");
-    fs::path old = folder_of(all[i]);
-    old += ".tmp";
-    remove_folder(old);
-  }
+  settle(checkpoint.step);
   return target;
 }
 
@@ -242,11 +252,16 @@ std::optional<Checkpoint> CheckpointStore::load_newest(
   while (!all.empty()) {
     const int64_t step = all.back();
     all.pop_back();
+    std::optional<Checkpoint> found;
     try {
-      return load_checkpoint(folder_of(step));
+      found = load_checkpoint(folder_of(step));
     } catch (const Error& error) {
       warn(fmt::format("a damaged checkpoint is left out: {}{}", error.what(),
                        all.empty() ? "" : "; trying " + folder_name(all.back())));
+    }
+    if (found) {
+      settle(step);  // a kill may have come between the folder's rename and this
+      return found;
     }
     try {
       set_aside(step, ".damaged");

@@ -62,6 +62,8 @@ class CheckpointStore {
 
  private:
   void set_aside(int64_t step, const char* suffix);
+  // Makes LATEST name this step and removes all but the newest `keep_last`.
+  void settle(int64_t step);
 
   std::filesystem::path folder_;
   int keep_last_;

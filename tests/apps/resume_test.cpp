@@ -37,6 +37,7 @@ TrainOptions options() {
   o.crop_padding = 1;
   o.accumulate = 2;
   o.ema = 0.9;
+  o.dropout = 0.3;
   return o;
 }
 
@@ -150,6 +151,7 @@ TEST_CASE("resume: a checkpoint of another model, optimizer or form is refused",
   };
   TrainOptions o = options();
   o.model = "resnet20";
+  o.dropout = 0;
   refused(o, good, "missing: conv1.weight");
   o = options();
   o.optimizer = "adam";
@@ -254,7 +256,7 @@ TEST_CASE("resume: what --resume names", "[apps]") {
   const TempDir dir;
   const fs::path run = dir / "run";
   const auto warn = [](const std::string& line) { FAIL(line); };
-  const auto find = [&](const RunDirectoryOptions& o) { return find_resume_point(o, 2, warn); };
+  const auto find = [&](const RunDirectoryOptions& o) { return find_resume_point(o, 3, warn); };
   const std::string name = run.string(), none = (dir / "none").string();
   CHECK_FALSE(find({}));
   CHECK_FALSE(find({.run_dir = none, .resume = "auto"}));
