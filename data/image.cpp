@@ -1,5 +1,6 @@
 #include "data/image.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -19,7 +20,7 @@ constexpr size_t kPrefix = alignof(std::max_align_t);
 
 // Zeroed: what a damaged file leaves undecoded must not be yesterday's memory.
 void* budget_allocate(size_t bytes) {
-  if (bytes > allowance - held) return nullptr;
+  if (bytes > allowance || held > allowance - bytes) return nullptr;
   void* block = std::calloc(1, bytes + kPrefix);
   if (!block) return nullptr;
   std::memcpy(block, &bytes, sizeof(bytes));
@@ -80,7 +81,7 @@ Tensor decode_image(std::span<const uint8_t> bytes, std::string_view name, int c
   check(width <= limits.side && height <= limits.side && width * height <= limits.pixels,
         "[image] picture too large:", printable(name), width, "x", height, "pixels; the limits are",
         limits.side, "a side and", limits.pixels, "in all");
-  const int64_t decoded = width * height * found.pixel_bits / 8;
+  const int64_t decoded = width * height * std::max<int64_t>(found.pixel_bits, 8) / 8;
   check(decoded <= limits.small_bytes ||
             static_cast<double>(decoded) <= limits.expansion * static_cast<double>(stored),
         "[image] suspicious compression:", printable(name), "makes", decoded, "bytes of", stored);
@@ -88,6 +89,7 @@ Tensor decode_image(std::span<const uint8_t> bytes, std::string_view name, int c
   // The most that an honest file needs at one time: a 16-bit RGBA picture as stored and as decoded,
   // and the doubling buffer of its compressed bytes; pictures are padded to whole blocks.
   allowance = static_cast<size_t>(24 * (width + 64) * (height + 64) + 4 * stored + (1 << 20));
+  held = 0;
   int got_width = 0, got_height = 0, got_channels = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), static_cast<int>(stored), &got_width, &got_height,

@@ -13,8 +13,10 @@ namespace ditto::data {
 namespace {
 
 constexpr std::array<uint8_t, 8> kPngSignature = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-// Every scan of a progressive JPEG walks the whole picture; real ones have about ten.
-constexpr int kMostScans = 1000;
+// Every scan of a progressive JPEG walks the whole picture; real ones have about ten. The second
+// limit, on scans times pixels, bounds the time of a large picture.
+constexpr int kMostScans = 100;
+constexpr int64_t kMostScannedPixels = 1'000'000'000;
 
 // The bytes with a position; reading beyond the end is an error that says where.
 class Cursor {
@@ -148,7 +150,10 @@ class JpegWalk {
   // Walks the entropy-coded data and returns the marker behind it.
   int read_scan(std::span<const uint8_t> header) {
     in_.expect(!components_.empty(), "scan before the frame header");
-    in_.expect(++scans_ <= kMostScans, "too many scans");
+    in_.expect(++scans_ <= kMostScans &&
+                   (scans_ == 1 ||
+                    scans_ * int64_t{out_.width} * int64_t{out_.height} <= kMostScannedPixels),
+               "too many scans");
     in_.expect(!header.empty() && header[0] >= 1 && header[0] <= 4 &&
                    header.size() == 4 + 2 * size_t{header[0]},
                "wrong scan header");

@@ -45,14 +45,17 @@ class DataLoader::State {
 
   std::optional<Batch> next() {
     start_epoch();
-    if (position_.batch >= epoch_->batches) {
-      stop_epoch();
-      position_ = {position_.epoch + 1, 0};
-      return std::nullopt;
+    while (position_.batch < epoch_->batches) {
+      Batch batch = options_.workers == 0 ? make(*epoch_, position_.batch) : take();
+      ++position_.batch;
+      left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
+      if (batch.size() > 0) return batch;  // else no image of it could be read
+      check(left_out_ < epoch_->batches,
+            "[loader] no image of a whole epoch can be read:", dataset_.name());
     }
-    Batch batch = options_.workers == 0 ? make(*epoch_, position_.batch) : take();
-    ++position_.batch;
-    return batch;
+    stop_epoch();
+    position_ = {position_.epoch + 1, 0};
+    return std::nullopt;
   }
 
   int64_t batches() {
@@ -169,6 +172,7 @@ class DataLoader::State {
   const LoaderOptions options_;
 
   LoaderPosition position_;  // the consumer's alone
+  int64_t left_out_ = 0;     // batches without a readable image, since the last one with
 
   std::mutex mutex_;  // guards what follows; the consumer reads epoch_, which it alone sets, freely
   std::condition_variable_any work_;
@@ -200,6 +204,7 @@ Batch DataLoader::State::make(const Epoch& epoch, int64_t index) const {
   else
     augment_files(epoch, items, batch, left_out);
   keep_rows(batch, left_out);
+  if (batch.images.dim(0) == 0) return batch;
   batch.labels = Tensor::empty({batch.images.dim(0)}, Dtype::I64);
   int64_t* label = batch.labels.data<int64_t>();
   for (size_t r = 0; r < rows; ++r) {
@@ -278,8 +283,6 @@ void DataLoader::State::augment_files(const Epoch& epoch, std::span<const Sample
 void DataLoader::State::keep_rows(Batch& batch, const std::vector<uint8_t>& left_out) const {
   const auto kept = std::ranges::count(left_out, 0);
   if (kept == static_cast<std::ptrdiff_t>(left_out.size())) return;
-  check(kept > 0, "[loader] no image of batch", batch.index, "of epoch", batch.epoch,
-        "can be read:", dataset_.name());
   Shape shape = batch.images.shape();
   shape[0] = kept;
   const Tensor images = Tensor::empty(shape);

@@ -63,7 +63,9 @@ class DataLoader {
 
   // The next batch, or nothing at the end of the epoch; the call after that starts the next epoch.
   // An exception in a worker is thrown here, when its batch is due; a further call tries that batch
-  // again. Throws when an epoch has no batch at all. One thread may call this.
+  // again. Throws when an epoch has no batch at all. A batch of which no
+  // image can be read (data sets that leave out bad images) is passed over. One thread may call
+  // this.
   std::optional<Batch> next();
 
   // Batches of the current epoch.

@@ -37,16 +37,24 @@ void EvalCommand::run(const Invocation& invocation) {
   if (threads_ > 0) set_num_threads(threads_);
   const TrainedModel trained = load_weights(weights_);
   if (options_.dataset == "auto") options_.dataset = trained.info.dataset;
-  // A folder of images is seen as in the training.
+  // The images are seen as in the training.
   if (options_.dataset == "folder" && options_.image_size == 0)
     options_.image_size = trained.info.shape.image_size;
-  if (options_.dataset == "folder" && options_.mean.empty()) {
+  if (options_.mean.empty()) {
     options_.mean.assign(trained.info.statistics.mean.begin(), trained.info.statistics.mean.end());
     options_.std.assign(trained.info.statistics.std.begin(), trained.info.statistics.std.end());
   }
-  const DataPair data = load_data(options_);
+  DataPair data = load_data(options_);
+  if (options_.image_size == 0 && data.test.height() != trained.info.shape.image_size) {
+    options_.image_size = trained.info.shape.image_size;
+    data = load_data(options_);
+  }
   check(data.test.classes() == trained.info.shape.num_classes, "[eval]", data.test.name(), "has",
         data.test.classes(), "classes, but the weights are for", trained.info.shape.num_classes);
+  const std::vector<std::string>&known = trained.info.class_names, &found = data.test.class_names();
+  for (size_t i = 0; i < known.size(); ++i)
+    check(known[i] == found[i], "[eval] class", i, "of", data.test.name(), "is", found[i],
+          "but the weights are for", known[i]);
   const Evaluation plain = evaluate_predictions(predict(*trained.model, data.test));
   fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n\n", data.test.name(),
              count_text(double(plain.images)), percent_text(plain.top1), plain.nll);

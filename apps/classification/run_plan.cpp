@@ -142,6 +142,9 @@ RunPlan plan_runs(const TrainOptions& options) {
         check_options(run.options);
         plan.runs.push_back(std::move(run));
       }
+  if (!sweep.name.empty() && plan.values().empty())
+    throw UsageError(
+        fmt::format("--sweep {}: {} does not depend on it", sweep.name, join(losses, " and ")));
   return plan;
 }
 

@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 bool belongs_to_run(const fs::path& path) {
   const std::string name = path.filename().string(), extension = path.extension().string();
   return name == "config.json" || name == "environment.json" || name == "metrics.jsonl" ||
-         name == "log.txt" || name == "report.html" || name == "sweep.csv" || extension == ".svg" ||
+         name == "log.txt" || name == "report.html" || name == "sweep.csv" ||
+         name == "bad_images.txt" || name.ends_with("-profile.csv") || extension == ".svg" ||
          extension == ".safetensors";
 }
 

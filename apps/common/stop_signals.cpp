@@ -3,10 +3,14 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace ditto::apps {
 namespace {
 
-volatile sig_atomic_t arrived = 0;
+// Another thread than the handler's reads it.
+std::atomic<int> arrived{0};
+static_assert(std::atomic<int>::is_always_lock_free);  // as a signal handler needs
 struct sigaction before_term, before_int, before_size;
 
 extern "C" void note_signal(int number) {

@@ -42,6 +42,11 @@ expect 0 "TTA, mirror: 2 views" eval --weights run/cce.safetensors --test-images
 for file in report.html confusion_cce.svg calibration_cce.svg class_accuracy.svg; do
   [[ -s evaluation/$file ]] || { echo "FAILED: evaluation/$file is missing"; failures=$((failures + 1)); }
 done
+# Another image size than the data set's: the weights know it.
+expect 0 "test accuracy" train --dataset fashion-mnist --model mlp --image-size 16 --train-images 200 --test-images 100 \
+  --batch 50 --steps 20 --run-dir small
+accuracy=$(grep -aoE 'cce: epoch .*test accuracy [0-9.]+ %' small/log.txt | grep -oE '[0-9.]+ %$' | tail -n 1)
+expect 0 "accuracy $accuracy" eval --weights small/cce.safetensors --test-images 100 --dataset fashion-mnist
 expect 2 "did you mean mirror?" eval --weights run/cce.safetensors --tta mirorr
 # Files: a grey 32 x 32 PNG, and one that is broken.
 mkdir photographs

@@ -131,6 +131,19 @@ TEST_CASE("image: a JPEG that lacks a restart interval is refused, a coarse one 
   CHECK(decode_image(file, "coarse.jpg").shape() == Shape{17, 23, 3});  // complete, if coarse
 }
 
+TEST_CASE("image: a JPEG that repeats a scan to waste time is refused") {
+  const std::vector<uint8_t> file = reference_file("jpeg_progressive");
+  size_t last = 0;
+  for (size_t i = 1; i < file.size(); ++i)
+    if (file[i - 1] == 0xff && file[i] == 0xda) last = i - 1;
+  REQUIRE(last > 0);
+  const std::vector<uint8_t> scan(file.begin() + int64_t(last), file.end() - 2);
+  std::vector<uint8_t> bomb(file.begin(), file.end() - 2);
+  for (int i = 0; i < 100; ++i) bomb.insert(bomb.end(), scan.begin(), scan.end());
+  bomb.insert(bomb.end(), {0xff, 0xd9});
+  REQUIRE_THROWS_WITH(decode_image(bomb, "bomb.jpg"), contains("too many scans"));
+}
+
 TEST_CASE("image: headers that promise too much are refused before memory is taken") {
   REQUIRE_THROWS_WITH(decode_image(bytes_of(png_file(60000, 60000, "x")), "bomb.png"),
                       contains("picture too large: bomb.png 60000 x 60000"));

@@ -440,7 +440,21 @@ TEST_CASE("loader: rows of bad images are left out, and counted once") {
   const std::vector<int64_t> bad{1, 6};
   DataLoader nothing(skipping.select(bad), std::make_shared<SequentialSampler>(2),
                      std::make_shared<Fit>(), {.batch = 2, .workers = 0});
-  REQUIRE_THROWS_WITH(nothing.next(), contains("no image of batch 0 of epoch 0 can be read"));
+  REQUIRE_THROWS_WITH(nothing.next(), contains("no image of a whole epoch can be read"));
+
+  // A batch of nothing but bad images is passed over, wherever it stands.
+  const std::vector<int64_t> mixed{1, 6, 0, 2, 11, 1};
+  for (int workers : {0, 2}) {
+    DataLoader some(skipping.select(mixed), std::make_shared<SequentialSampler>(6),
+                    std::make_shared<Fit>(), {.batch = 2, .workers = workers});
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      const auto batch = some.next();
+      REQUIRE(batch);
+      CHECK(batch->samples == std::vector<int64_t>{2, 3});
+      CHECK(some.position() == LoaderPosition{epoch, 2});
+      CHECK_FALSE(some.next());
+    }
+  }
 }
 
 TEST_CASE("loader: errors") {
