@@ -11,6 +11,8 @@
 namespace ditto::apps {
 namespace {
 
+namespace fs = std::filesystem;
+
 // A part of trainer.json, as a T. The checksums hold, so a wrong one was made by hand.
 template <class T>
 T part(const Checkpoint& checkpoint, const char* pointer) {
@@ -53,6 +55,13 @@ RunSaver::RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig con
 void RunSaver::begin(const PlanPosition& position, int64_t saved_step) {
   position_ = position;
   saved_step_ = saved_step;
+  const fs::path before = store_.folder_of(position.steps_before);
+  if (fs::exists(before)) last_good_ = before;
+  if (saved_step < 0) return;
+  // Only now that everything about the resuming is known to be right.
+  const int64_t step = position.steps_before + saved_step;
+  store_.go_on_from(step);
+  last_good_ = store_.folder_of(step);
 }
 
 bool RunSaver::is_due(const Trainer& trainer, int64_t step) const {
@@ -60,7 +69,9 @@ bool RunSaver::is_due(const Trainer& trainer, int64_t step) const {
   // The last step's is the one from which a kill during the final writing is resumed. Before the
   // first step there is something to lose when a calibration has chosen the number of steps.
   if (step == trainer.total_steps()) return true;
-  if (step == 0) return config_.asked != config_.resolved && config_.asked.value("minutes", 0.) > 0;
+  if (step == 0)
+    return position_.index == 0 && config_.asked != config_.resolved &&
+           config_.asked.value("minutes", 0.) > 0;
   const std::chrono::duration<double> since = std::chrono::steady_clock::now() - saved_at_;
   if (options_.save_every_minutes > 0 && since.count() >= options_.save_every_minutes * 60)
     return true;
@@ -71,7 +82,11 @@ bool RunSaver::is_due(const Trainer& trainer, int64_t step) const {
 
 bool RunSaver::between_steps(const Trainer& trainer, int64_t step) {
   if (StopSignals::requested()) {
-    if (step != saved_step_) save(trainer);
+    // Before the first step of a later run, the last step's checkpoint of the run before says it
+    // all.
+    const bool said =
+        step == 0 && position_.index > 0 && fs::exists(store_.folder_of(position_.steps_before));
+    if (step != saved_step_ && !said) save(trainer);
     return false;
   }
   if (!is_due(trainer, step)) return true;
@@ -103,14 +118,9 @@ void RunSaver::save(const Trainer& trainer) {
                         {"config", {{"asked", config_.asked}, {"resolved", config_.resolved}}}};
   checkpoint.metrics = run_.metrics_so_far();
   trainer.save(checkpoint);
-  store_.save(checkpoint);
+  last_good_ = store_.save(checkpoint);
   saved_step_ = trainer.step();
   saved_at_ = std::chrono::steady_clock::now();
-}
-
-std::string RunSaver::last_good() const {
-  const std::vector<int64_t> steps = store_.steps();
-  return steps.empty() ? "" : store_.folder_of(steps.back()).string();
 }
 
 }  // namespace ditto::apps

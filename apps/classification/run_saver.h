@@ -35,16 +35,17 @@ class RunSaver {
   RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig config, Say say);
 
   // The run that is saved from now on. `saved_step`: the step that it was resumed at, or -1.
+  // Resuming sets newer checkpoints aside and removes those that are too many.
   void begin(const PlanPosition& position, int64_t saved_step);
-  // For TrainCallbacks: saves when it is time to. After a signal it saves and returns false. A disk
-  // that is full is said, and the training goes on with the checkpoints that there are; a number
-  // that is not finite is an Error and is never saved.
+  // For TrainCallbacks: saves when it is time to. After a signal it saves and returns false. A
+  // checkpoint that a full disk refuses is said, and the training goes on with those that there
+  // are; a number that is not finite is an Error and is never saved.
   bool between_steps(const Trainer& trainer, int64_t step);
   // Saves now; throws Error when it cannot be done.
   void save(const Trainer& trainer);
 
-  // The newest checkpoint, "" before the first.
-  std::string last_good() const;
+  // The newest checkpoint that was verified, "" before the first.
+  std::string last_good() const { return last_good_.string(); }
 
  private:
   bool is_due(const Trainer& trainer, int64_t step) const;
@@ -56,6 +57,7 @@ class RunSaver {
   CheckpointStore store_;
   PlanPosition position_;
   int64_t saved_step_ = -1;
+  std::filesystem::path last_good_;
   std::chrono::steady_clock::time_point saved_at_;
 };
 

@@ -58,6 +58,8 @@ void TrainCommand::declare(Config& config) {
 }
 
 void TrainCommand::run(const Invocation& invocation) {
+  if (dry_run_ && !directory_.resume.empty())
+    throw UsageError("--dry-run begins from nothing: leave out --resume");
   const StopSignals signals;
   std::vector<std::string> sayings;  // said once there is a log
   std::optional<ResumePoint> resumed = find_resume_point(
@@ -80,9 +82,15 @@ void TrainCommand::run(const Invocation& invocation) {
   RunDirectory run = resumed ? RunDirectory(saved_files(*resumed), invocation)
                              : RunDirectory(directory_, invocation);
   Progress progress({});
+  bool logged = true;
   const auto say = [&](const std::string& line) {
     progress.print(line);
-    run.log(line);
+    try {
+      if (logged) run.log(line);
+    } catch (const Error& error) {  // what there is to say matters more than the log
+      logged = false;
+      progress.print(fmt::format("WARNING: the log ends here: {}", error.what()));
+    }
   };
   say(fmt::format("{}: {} training and {} test images, {} classes; {} threads; run directory {}",
                   data.train.name(), count_text(double(data.train.size())),

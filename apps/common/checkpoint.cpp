@@ -76,9 +76,13 @@ void verify(const fs::path& folder) {
   const auto is_text = [](const Json& v) { return v.is_string(); };
   if (!has(manifest, "version", is_number))
     damaged(folder, fmt::format("{} has no version", kManifest));
-  if (manifest["version"] != kFormatVersion)
-    damaged(folder, fmt::format("{}: version {} of the format; this program reads version {}",
-                                kManifest, json_line(manifest["version"]), kFormatVersion));
+  if (manifest["version"] != kFormatVersion) {
+    const std::string why =
+        fmt::format("{}: version {} of the format; this program reads version {}", kManifest,
+                    json_line(manifest["version"]), kFormatVersion);
+    if (text != manifest_text(manifest)) damaged(folder, why);
+    throw OtherVersion(fmt::format("[checkpoint] {}: {}", printable(folder.string()), why));
+  }
   if (text != manifest_text(manifest))
     damaged(folder, fmt::format("{} does not match its own SHA-256", kManifest));
   if (!has(manifest, "step", is_number) || manifest["step"] != *step)
@@ -130,6 +134,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
     out.trainer = read_json(folder / kTrainer);
     out.metrics = read_file(folder / kMetrics);
     return out;
+  } catch (const OtherVersion&) {
+    throw;
   } catch (const Error& error) {
     throw Error(with_folder(folder, error.what()));
   } catch (const fs::filesystem_error& error) {
@@ -170,19 +176,23 @@ void CheckpointStore::set_aside(int64_t step, const char* suffix) {
   rename_durably(folder_of(step), to);
 }
 
-void CheckpointStore::set_aside_newer(int64_t step) {
+void CheckpointStore::go_on_from(int64_t step) {
   for (const int64_t other : steps())
     if (other > step) set_aside(other, ".superseded");
-  settle(step);
+  name_latest(step);
+  remove_oldest();
 }
 
-void CheckpointStore::settle(int64_t step) {
+void CheckpointStore::name_latest(int64_t step) {
   const std::string latest = folder_name(step) + "\n";
   std::error_code error;
   const bool right = fs::is_regular_file(folder_ / kLatest, error) &&
                      fs::file_size(folder_ / kLatest, error) == latest.size() &&
                      read_file(folder_ / kLatest) == latest;
   if (!right) write_file(folder_ / kLatest, latest);
+}
+
+void CheckpointStore::remove_oldest() {
   const std::vector<int64_t> all = steps();
   for (size_t i = 0; i + static_cast<size_t>(keep_last_) < all.size(); ++i) {
     set_aside(all[i], ".tmp");
@@ -215,7 +225,8 @@ fs::path CheckpointStore::save(const Checkpoint& checkpoint) {
     throw;
   }
   verify(target);
-  settle(checkpoint.step);
+  name_latest(checkpoint.step);
+  remove_oldest();
   return target;
 }
 
@@ -255,12 +266,14 @@ std::optional<Checkpoint> CheckpointStore::load_newest(
     std::optional<Checkpoint> found;
     try {
       found = load_checkpoint(folder_of(step));
+    } catch (const OtherVersion&) {
+      throw;
     } catch (const Error& error) {
       warn(fmt::format("a damaged checkpoint is left out: {}{}", error.what(),
                        all.empty() ? "" : "; trying " + folder_name(all.back())));
     }
     if (found) {
-      settle(step);  // a kill may have come between the folder's rename and this
+      name_latest(step);  // a kill may have come between the folder's rename and this
       return found;
     }
     try {

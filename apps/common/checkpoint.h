@@ -38,6 +38,12 @@ struct Checkpoint {
 // there with the size and SHA-256 that the manifest gives and has the right form.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
 
+// A checkpoint that another version of this program wrote.
+class OtherVersion : public Error {
+ public:
+  using Error::Error;
+};
+
 class CheckpointStore {
  public:
   // `folder` ("runs/x/checkpoints") need not exist yet. What an interrupted save left there is
@@ -49,11 +55,13 @@ class CheckpointStore {
   std::filesystem::path save(const Checkpoint& checkpoint);
 
   // The newest checkpoint that verifies; nothing when there has never been one. Every damaged one
-  // on the way is named to `warn` and renamed to step_N.damaged. Throws Error when none is left.
+  // on the way is named to `warn` and renamed to step_N.damaged. Throws Error when none is left,
+  // and OtherVersion when one has another format: that is no damage.
   std::optional<Checkpoint> load_newest(const std::function<void(const std::string&)>& warn);
 
-  // Checkpoints after `step` are renamed to step_N.superseded: the training goes back to `step`.
-  void set_aside_newer(int64_t step);
+  // The training goes on from `step`: newer checkpoints are renamed to step_N.superseded, and of
+  // the others all but the newest `keep_last` are removed.
+  void go_on_from(int64_t step);
 
   // Steps of the checkpoints, oldest first.
   std::vector<int64_t> steps() const;
@@ -62,8 +70,8 @@ class CheckpointStore {
 
  private:
   void set_aside(int64_t step, const char* suffix);
-  // Makes LATEST name this step and removes all but the newest `keep_last`.
-  void settle(int64_t step);
+  void name_latest(int64_t step);
+  void remove_oldest();
 
   std::filesystem::path folder_;
   int keep_last_;

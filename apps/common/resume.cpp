@@ -55,7 +55,6 @@ std::optional<ResumePoint> find_resume_point(const RunDirectoryOptions& options,
   CheckpointStore store(run_dir / "checkpoints", keep_last);
   if (one) {
     point.checkpoint = load_checkpoint(named);
-    store.set_aside_newer(point.checkpoint.step);
     return point;
   }
   std::optional<Checkpoint> newest = store.load_newest(warn);

@@ -19,7 +19,7 @@ struct ResumePoint {
 };
 
 // What `--resume` names: "auto", the newest checkpoint of --run-dir if there is one; a run
-// directory, its newest checkpoint; a checkpoint folder, that one (newer ones are set aside).
+// directory, its newest checkpoint; a checkpoint folder, that one.
 // Nothing when `options.resume` is empty or auto finds no checkpoint. `warn` hears of damaged
 // checkpoints. Throws UsageError when it names neither, Error when no checkpoint is sound.
 std::optional<ResumePoint> find_resume_point(const RunDirectoryOptions& options, int keep_last,

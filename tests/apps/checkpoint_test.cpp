@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/file.h"
+#include "core/sha256.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
@@ -87,8 +88,15 @@ TEST_CASE("checkpoint: the newest are kept, the newest is found", "[apps]") {
   other.metrics = "other\n";
   store.save(other);
   CHECK(newest(dir).checkpoint->metrics == "other\n");
-  store.set_aside_newer(100);
+  store.go_on_from(100);
   CHECK(newest(dir).checkpoint->step == 100);
+  CHECK(fs::exists(dir / "checkpoints/step_00000200.superseded"));
+  // Who only reads removes nothing, whatever number it was told to keep.
+  CheckpointStore reader(dir / "checkpoints", 1);
+  CHECK(reader.load_newest([](const std::string&) {})->step == 100);
+  CHECK(reader.steps() == std::vector<int64_t>{10, 100});
+  reader.go_on_from(100);
+  CHECK(reader.steps() == std::vector<int64_t>{100});
   CHECK_THROWS_WITH(CheckpointStore(dir / "x", 0), contains("at least one"));
 }
 
@@ -212,6 +220,15 @@ TEST_CASE("checkpoint: other versions, names and steps are refused", "[apps]") {
   manifest.replace(manifest.find("\"version\": 1"), 12, "\"version\": 2");
   write_file(folder / "manifest.json", manifest);
   CHECK_THROWS_WITH(load_checkpoint(folder), contains("version 2 of the format"));
+  // Undamaged, only of another version: nothing is renamed, and no older one is taken instead.
+  Json other = Json::parse(manifest);
+  other.erase("sha256");
+  other["sha256"] = sha256(json_text(other));
+  write_file(folder / "manifest.json", json_text(other));
+  fs::remove_all(dir / "checkpoints/step_00000030");
+  CheckpointStore store(dir / "checkpoints", 3);
+  CHECK_THROWS_AS(store.load_newest([](const std::string&) {}), OtherVersion);
+  CHECK(store.steps() == std::vector<int64_t>{10, 20});
   for (const char* text : {"[]", "{}", "null", "{\"version\": \"1\"}", "{\"version\": 1}", "7"}) {
     write_file(folder / "manifest.json", text);
     CHECK_THROWS_WITH(load_checkpoint(folder), contains("manifest.json"));
