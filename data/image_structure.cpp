@@ -102,6 +102,7 @@ class JpegWalk {
       const std::span<const uint8_t> segment = in_.take(length - 2);
       const bool frame = marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
       if (frame) read_frame(marker, segment);
+      if (marker == 0xc4) check_huffman(segment);
       if (marker == 0xdd) {
         in_.expect(segment.size() == 2, "wrong length of DRI");
         interval_ = int64_t{segment[0]} << 8 | segment[1];
@@ -125,6 +126,18 @@ class JpegWalk {
     uint32_t marker = 0xff;
     while (marker == 0xff) marker = in_.number(1);
     return static_cast<int>(marker);
+  }
+
+  // stb_image 2.27 writes beyond its table when the counts of the code lengths add up to more.
+  void check_huffman(std::span<const uint8_t> segment) {
+    while (!segment.empty()) {
+      in_.expect(segment.size() >= 17, "Huffman table too short");
+      size_t codes = 0;
+      for (const uint8_t count : segment.subspan(1, 16)) codes += count;
+      in_.expect(codes <= 256, "Huffman table with more than 256 codes");
+      in_.expect(segment.size() >= 17 + codes, "Huffman table too short");
+      segment = segment.subspan(17 + codes);
+    }
   }
 
   void read_frame(int marker, std::span<const uint8_t> segment) {

@@ -144,6 +144,18 @@ TEST_CASE("image: a JPEG that repeats a scan to waste time is refused") {
   REQUIRE_THROWS_WITH(decode_image(bomb, "bomb.jpg"), contains("too many scans"));
 }
 
+TEST_CASE("image: Huffman tables that overrun the decoder's memory are refused") {
+  const std::vector<uint8_t> file = reference_file("jpeg_444");
+  size_t table = 0;
+  while (!(file[table] == 0xff && file[table + 1] == 0xc4)) ++table;
+  for (const int count : {0xff, 0x7f}) {
+    std::vector<uint8_t> changed = file;
+    for (size_t i = 5; i < 21; ++i) changed[table + i] = static_cast<uint8_t>(count);
+    REQUIRE_THROWS_WITH(decode_image(changed, "photo.jpg"),
+                        contains("more than 256 codes: photo.jpg"));
+  }
+}
+
 TEST_CASE("image: headers that promise too much are refused before memory is taken") {
   REQUIRE_THROWS_WITH(decode_image(bytes_of(png_file(60000, 60000, "x")), "bomb.png"),
                       contains("picture too large: bomb.png 60000 x 60000"));
