@@ -93,6 +93,8 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
   options_.loss = loss;
   options_.compare.clear();
   check_options(options_);
+  check(train.classes() >= 2, "[train] a classifier needs at least two classes;", train.name(),
+        "has", train.classes());
   check(options.sampler != "ra" || train.size() >= 256,
         "[train] the sampler ra needs at least 256 training images, got", train.size());
   check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,

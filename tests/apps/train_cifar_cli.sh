@@ -3,6 +3,7 @@
 # code and the words of the message. Usage: train_cifar_cli.sh PATH_OF_TRAIN_CIFAR. Exit status 77: no data, skipped.
 set -euo pipefail
 program=$1
+recipe=$(cd "$(dirname "$0")/../../apps/configs" && pwd)/loss_transform_v1.json
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -47,6 +48,17 @@ expect 0 "test accuracy" train --dataset fashion-mnist --model mlp --image-size 
   --batch 50 --steps 20 --run-dir small
 accuracy=$(grep -aoE 'cce: epoch .*test accuracy [0-9.]+ %' small/log.txt | grep -oE '[0-9.]+ %$' | tail -n 1)
 expect 0 "accuracy $accuracy" eval --weights small/cce.safetensors --test-images 100 --dataset fashion-mnist
+# Trying everything once leaves nothing behind; the recipe for fine-tuning fits the options.
+expect 0 "nothing was kept" "${small[@]}" --dry-run --run-dir dry
+[[ ! -e dry ]] || { echo "FAILED: --dry-run left dry/"; failures=$((failures + 1)); }
+expect 0 "dry run: t-cce" "${small[@]}" --config "$recipe" --dry-run --run-dir dry
+expect 2 "leave out --resume" "${small[@]}" --dry-run --resume run
+# Time per op and layer, on the terminal and as CSV.
+expect 0 "Profile of 7 steps" "${small[@]}" --steps 10 --profile --run-dir profiled
+for what in op,matmul, layer,; do
+  grep -q "^$what" profiled/cce-profile.csv || { echo "FAILED: no $what in the profile"; failures=$((failures + 1)); }
+done
+expect 2 "cce does not depend on it" "${small[@]}" --sweep rho=0.1,1
 expect 2 "did you mean mirror?" eval --weights run/cce.safetensors --tta mirorr
 # Files: a grey 32 x 32 PNG, and one that is broken.
 mkdir photographs
@@ -58,6 +70,11 @@ szWXrNmwZaej+4lzQdei7zx8nl1YWt3U2Uti6CgIJszQWKRnZGZt53b0jP+l8Fv3nrwp+PKtrr272EBZ
 1Kdv33/90fC7p/hguXHT1CDQXm6wyWqPy+FT5y/ejEtJe5X3qeJX6/8fMEf0A+aIfsAc0Q+YI/oBc0Q/YI7oB8wR/YA5oh8wR/QD5oh+wBzRD5gj+gFz
 RD9gjugHzBH9gDmiHzBH9APmiH7AHNEPmCP6AXNEP2CO6AfMEf10AdhP7RB3Ni/wAAAAAElFTkSuQmCC
 PNG
+# A folder with one class teaches nothing.
+mkdir -p single/{train,val}/grey
+for i in {1..8}; do cp photographs/grey.png "single/train/grey/$i.png"; done
+cp photographs/grey.png single/val/grey/1.png
+expect 1 "at least two classes" --dataset folder --data-root single --image-size 32 --model mlp --batch 4 --steps 1 --run-dir one
 expect 0 "1 images classified with mlp trained on fashion-mnist" predict --weights run/cce.safetensors --input photographs --top 3 --output p.csv
 grep -q '^photographs/grey.png,[^,]*,[0-9.e-]*,[^,]*,[0-9.e-]*,[^,]*,[0-9.e-]*,$' p.csv || { echo "FAILED: p.csv: $(cat p.csv)"; failures=$((failures + 1)); }
 echo "no picture" >photographs/broken.png
