@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <exception>
 
-#ifdef DITTO_HAS_OPENMP
+// nvcc compiles host code without OpenMP, and runs no loop of the CPU backend.
+#if defined(DITTO_HAS_OPENMP) && !defined(__CUDACC__)
+#define DITTO_PARALLEL_LOOPS
 #include <omp.h>
 #endif
 
@@ -21,7 +23,7 @@ void parallel_for(const CpuContext& ctx, int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;
   [[maybe_unused]] const int64_t pieces =
       std::clamp<int64_t>(n / std::max<int64_t>(grain, 1), 1, std::max(ctx.threads, 1));
-#ifdef DITTO_HAS_OPENMP
+#ifdef DITTO_PARALLEL_LOOPS
   if (pieces > 1 && !omp_in_parallel()) {
     std::exception_ptr error;
     int64_t failed = pieces;  // the first piece that threw, so that the message does not vary

@@ -45,16 +45,30 @@ if(DITTO_SANITIZE)
   endif()
 endif()
 
+# nvcc: its warnings and those of its host compiler are errors; ptxas tells what third_party/ptxas_check.sh reads.
+set(DITTO_NVCC_OPTIONS "SHELL:-Werror all-warnings" "SHELL:-Xptxas -v" -lineinfo -Xcompiler=-Wall,-Wextra,-Werror)
+
 # Applies the options to one target of ours.
 function(ditto_target target)
-  target_compile_options(${target} PRIVATE ${DITTO_COMPILE_OPTIONS})
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${DITTO_COMPILE_OPTIONS}>"
+                                           "$<$<COMPILE_LANGUAGE:CUDA>:${DITTO_NVCC_OPTIONS}>")
   target_link_options(${target} PUBLIC ${DITTO_LINK_OPTIONS})
 endfunction()
 
-# ditto_library(folder LINK targets...): static library ditto_<folder> from folder/**/*.cpp.
+# ditto_library(folder LINK targets...): static library ditto_<folder> from folder/**/*.cpp, and with a CUDA backend its
+# *.cu and cuda_*.cpp.
 function(ditto_library folder)
   cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  if(DITTO_CUDA_MODE STREQUAL "off")
+    list(FILTER sources EXCLUDE REGEX "/cuda_[^/]*\\.cpp$")
+  else()
+    file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
+    if(cuda_sources)
+      ditto_cuda_sources(${cuda_sources})
+      list(APPEND sources ${cuda_sources})
+    endif()
+  endif()
   if(NOT sources)
     set(sources ${PROJECT_SOURCE_DIR}/third_party/empty.cpp)
   endif()
@@ -64,6 +78,9 @@ function(ditto_library folder)
   if(DITTO_OPENMP)
     target_link_libraries(ditto_${folder} PUBLIC OpenMP::OpenMP_CXX)
     target_compile_definitions(ditto_${folder} PUBLIC DITTO_HAS_OPENMP)
+  endif()
+  if(TARGET ditto_cuda)
+    target_link_libraries(ditto_${folder} PUBLIC ditto_cuda)
   endif()
   ditto_target(ditto_${folder})
 endfunction()

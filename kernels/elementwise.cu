@@ -1,0 +1,282 @@
+// Plan. Streaming kernels: every input is read once and every output written once, which is the
+// minimum; they are bound by memory, so the whole aim is full use of each access. A thread handles
+// one pack of 16 bytes (4 floats, 2 doubles) of every operand. The last, incomplete pack and
+// operands that are not 16-byte aligned (slices at odd offsets; rare) go element by element through
+// the same code. One pack per thread, no grid-stride loop: enough loads are in flight with
+// 256-thread blocks, and there is no loop to keep registers for.
+//
+// Broadcasting operands (any strides, the output contiguous): dimensions that all operands walk in
+// one stride are merged on the host, so most cases have one or two left; a thread finds its
+// element's place by 32-bit divisions, and outputs of more than 2^31 elements are launched in
+// parts. Where no operand broadcasts, the merge leaves one dimension of stride 1 and the packed
+// kernel runs. Considered: a row of b kept in shared memory; the L1 cache already serves it. 64-bit
+// divisions instead of parts: several times slower for every size.
+#include <array>
+
+#include "core/dtype.h"
+#include "kernels/elementwise.h"
+#include "kernels/launch.cuh"
+#include "kernels/strided.h"
+
+namespace ditto::kernels {
+namespace {
+
+constexpr int kBlock = 256;
+
+template <class T>
+struct alignas(16) Pack {
+  static constexpr int size = 16 / sizeof(T);
+  T value[size];
+};
+
+// Elements first, first + 1, ... of x, of which `count` exist; whole packs come in one access.
+template <class T>
+__device__ Pack<T> load(const T* x, int64_t first, int count, bool whole) {
+  if (whole) return *reinterpret_cast<const Pack<T>*>(x + first);
+  Pack<T> out;
+#pragma unroll
+  for (int k = 0; k < Pack<T>::size; ++k) out.value[k] = x[first + (k < count ? k : 0)];
+  return out;
+}
+template <class T>
+__device__ void store(const Pack<T>& values, T* y, int64_t first, int count, bool whole) {
+  if (whole) {
+    *reinterpret_cast<Pack<T>*>(y + first) = values;
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < Pack<T>::size; ++k)
+    if (k < count) y[first + k] = values.value[k];
+}
+
+template <class T, class F, class... In>
+__device__ Pack<T> map_pack(const F& f, const In&... in) {
+  Pack<T> out;
+#pragma unroll
+  for (int k = 0; k < Pack<T>::size; ++k) out.value[k] = f(in.value[k]...);
+  return out;
+}
+
+// y[i] = f(x[i]...)
+template <class T, class F, class... Inputs>
+__global__ void __launch_bounds__(kBlock)
+    map_kernel(F f, int64_t n, bool aligned, T* y, const Inputs*... x) {
+  const int64_t first = (blockIdx.x * static_cast<int64_t>(kBlock) + threadIdx.x) * Pack<T>::size;
+  if (first >= n) return;
+  const int count = n - first < Pack<T>::size ? static_cast<int>(n - first) : Pack<T>::size;
+  const bool whole = aligned && count == Pack<T>::size;
+  store(map_pack<T>(f, load(x, first, count, whole)...), y, first, count, whole);
+}
+
+// y[i] = f(x[i]...); y may be one of the inputs.
+template <class T, class F, class... Inputs>
+void map(CudaContext& ctx, const char* name, const F& f, int64_t n, T* y, const Inputs*... x) {
+  const auto is_aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
+  const bool aligned = (is_aligned(y) && ... && is_aligned(x));
+  launch(ctx, name, map_kernel<T, F, Inputs...>,
+         {.grid = divide_up(divide_up(n, Pack<T>::size), kBlock), .block = kBlock}, f, n, aligned,
+         y, x...);
+}
+
+// Where operands a and b have the element that belongs to a place of the contiguous output.
+struct Broadcast {
+  int rank;
+  int64_t size[Shape::kMaxRank], a[Shape::kMaxRank], b[Shape::kMaxRank];
+};
+
+// y[i] = f(g[i]..., a[..], b[..]): g is the gradient that backward kernels are handed, or nothing.
+template <class T, class F, class... G>
+__global__ void __launch_bounds__(kBlock)
+    broadcast_kernel(F f, Broadcast at, uint32_t n, T* y, const T* a, const T* b, const G*... g) {
+  const uint32_t i = blockIdx.x * static_cast<uint32_t>(kBlock) + threadIdx.x;
+  if (i >= n) return;
+  int64_t from_a = 0, from_b = 0;
+  uint32_t rest = i;
+  for (int d = at.rank - 1; d > 0; --d) {
+    const uint32_t size = static_cast<uint32_t>(at.size[d]), next = rest / size;
+    const int64_t k = rest - next * size;
+    from_a += k * at.a[d];
+    from_b += k * at.b[d];
+    rest = next;
+  }
+  from_a += rest * at.a[0];
+  from_b += rest * at.b[0];
+  y[i] = f(g[i]..., a[from_a], b[from_b]);
+}
+
+template <class T, class F, class... G>
+void map_broadcast(CudaContext& ctx, const char* name, const F& f, Broadcast at, int64_t n, T* y,
+                   const T* a, const T* b, const G*... g) {
+  if (n <= INT32_MAX) {
+    launch(ctx, name, broadcast_kernel<T, F, G...>, {.grid = divide_up(n, kBlock), .block = kBlock},
+           f, at, static_cast<uint32_t>(n), y, a, b, g...);
+    return;
+  }
+  int d = 0;  // two halves along the first dimension that has two
+  while (at.size[d] == 1) ++d;
+  const int64_t half = at.size[d] / 2, skip = n / at.size[d] * half;
+  Broadcast second = at;
+  at.size[d] = half;
+  second.size[d] -= half;
+  map_broadcast(ctx, name, f, at, skip, y, a, b, g...);
+  map_broadcast(ctx, name, f, second, n - skip, y + skip, a + half * at.a[d], b + half * at.b[d],
+                (g + skip)...);
+}
+
+// y = f(g..., a, b), g contiguous like y.
+template <class T, class F, class... G>
+void map_two(CudaContext& ctx, const char* name, const F& f, const View& a, const View& b,
+             const View& y, const G*... g) {
+  const StridedLoop<3> loop(y.shape, {a.strides, b.strides, y.strides});
+  const T *pa = a.as<T>(), *pb = b.as<T>();
+  Broadcast at{};
+  at.rank = loop.shape.rank();
+  for (int d = 0; d < at.rank; ++d) {
+    at.size[d] = loop.shape[d];
+    at.a[d] = loop.strides[0][d];
+    at.b[d] = loop.strides[1][d];
+  }
+  if (at.rank == 1 && at.a[0] == 1 && at.b[0] == 1)
+    map(ctx, name, f, y.numel(), y.as<T>(), g..., pa, pb);
+  else
+    map_broadcast(ctx, name, f, at, y.numel(), y.as<T>(), pa, pb, g...);
+}
+
+// What the kernels above apply to each element.
+template <class Op>
+struct Forward {
+  template <class... T>
+  HD auto operator()(T... x) const {
+    return Op::f(x...);
+  }
+};
+template <class Op>
+struct UnaryBackward {
+  template <class T>
+  HD T operator()(T dy, T saved) const {
+    return dy * Op::df(saved);
+  }
+};
+template <class Op>
+struct BinaryBackward {
+  Side side;
+  template <class T>
+  HD T operator()(T dy, T a, T b) const {
+    return dy * (side == Side::A ? Op::da(a, b) : Op::db(a, b));
+  }
+};
+template <class T>
+struct Scale {
+  T factor;
+  HD T operator()(T x) const { return factor * x; }
+};
+template <class T>
+struct Accumulate {
+  T factor;
+  HD T operator()(T x, T y) const { return y + factor * x; }
+};
+
+template <class Op>
+void unary_forward_op(CudaContext& ctx, const View& x, const View& y) {
+  on_float(x.dtype, Op::name, [&](auto zero) {
+    using T = decltype(zero);
+    map(ctx, Op::name, Forward<Op>{}, x.numel(), y.as<T>(), static_cast<const T*>(x.as<T>()));
+  });
+}
+
+template <class Op>
+void unary_backward_op(CudaContext& ctx, const View& dy, const View& saved, const View& dx) {
+  on_float(dy.dtype, Op::name, [&](auto zero) {
+    using T = decltype(zero);
+    const T* g = dy.as<T>();
+    if constexpr (Op::saves == math::Saves::Nothing)
+      map(ctx, Op::name, Scale<T>{Op::df(T(0))}, dy.numel(), dx.as<T>(), g);
+    else
+      map(ctx, Op::name, UnaryBackward<Op>{}, dy.numel(), dx.as<T>(), g,
+          static_cast<const T*>(saved.as<T>()));
+  });
+}
+
+template <class Op>
+void binary_forward_op(CudaContext& ctx, const View& a, const View& b, const View& y) {
+  on_float(y.dtype, Op::name, [&](auto zero) {
+    using T = decltype(zero);
+    map_two<T>(ctx, Op::name, Forward<Op>{}, a, b, y);
+  });
+}
+
+template <class Op>
+void binary_backward_op(CudaContext& ctx, Side side, const View& dy, const View& a, const View& b,
+                        const View& out) {
+  on_float(dy.dtype, Op::name, [&](auto zero) {
+    using T = decltype(zero);
+    const T* g = dy.as<T>();
+    if constexpr (!Op::needs_inputs) {
+      const T factor = side == Side::A ? Op::da(T(0), T(0)) : Op::db(T(0), T(0));
+      map(ctx, Op::name, Scale<T>{factor}, dy.numel(), out.as<T>(), g);
+    } else {
+      map_two<T>(ctx, Op::name, BinaryBackward<Op>{side}, a, b, out, g);
+    }
+  });
+}
+
+using UnaryForwardFunction = void (*)(CudaContext&, const View&, const View&);
+using UnaryBackwardFunction = void (*)(CudaContext&, const View&, const View&, const View&);
+using BinaryForwardFunction = void (*)(CudaContext&, const View&, const View&, const View&);
+using BinaryBackwardFunction = void (*)(CudaContext&, Side, const View&, const View&, const View&,
+                                        const View&);
+
+template <class... Ops>
+struct UnaryTable {
+  static constexpr UnaryForwardFunction forward[] = {&unary_forward_op<Ops>...};
+  static constexpr UnaryBackwardFunction backward[] = {&unary_backward_op<Ops>...};
+};
+template <class... Ops>
+UnaryTable<Ops...> unary_table(TypeList<Ops...>);
+
+template <class... Ops>
+struct BinaryTable {
+  static constexpr BinaryForwardFunction forward[] = {&binary_forward_op<Ops>...};
+  static constexpr BinaryBackwardFunction backward[] = {&binary_backward_op<Ops>...};
+};
+template <class... Ops>
+BinaryTable<Ops...> binary_table(TypeList<Ops...>);
+
+using Unaries = decltype(unary_table(UnaryMath{}));
+using Binaries = decltype(binary_table(BinaryMath{}));
+
+}  // namespace
+
+void unary_forward(CudaContext& ctx, int op, const View& x, const View& y) {
+  Unaries::forward[op](ctx, x, y);
+}
+void unary_backward(CudaContext& ctx, int op, const View& dy, const View& saved, const View& dx) {
+  Unaries::backward[op](ctx, dy, saved, dx);
+}
+void binary_forward(CudaContext& ctx, int op, const View& a, const View& b, const View& y) {
+  Binaries::forward[op](ctx, a, b, y);
+}
+void binary_backward(CudaContext& ctx, int op, Side side, const View& dy, const View& a,
+                     const View& b, const View& out) {
+  Binaries::backward[op](ctx, side, dy, a, b, out);
+}
+
+void accumulate(CudaContext& ctx, const View& x, double scale, const View& y) {
+  check(x.shape == y.shape, "[accumulate] shapes differ:", x.shape, "and", y.shape);
+  on_float(y.dtype, "accumulate", [&](auto zero) {
+    using T = decltype(zero);
+    T* to = y.as<T>();
+    map(ctx, "accumulate", Accumulate<T>{static_cast<T>(scale)}, y.numel(), to,
+        static_cast<const T*>(x.as<T>()), static_cast<const T*>(to));
+  });
+}
+
+void scale(CudaContext& ctx, const View& x, double scale, const View& y) {
+  on_float(y.dtype, "scale", [&](auto zero) {
+    using T = decltype(zero);
+    map(ctx, "scale", Scale<T>{static_cast<T>(scale)}, y.numel(), y.as<T>(),
+        static_cast<const T*>(x.as<T>()));
+  });
+}
+
+}  // namespace ditto::kernels
