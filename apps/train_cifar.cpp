@@ -1,4 +1,5 @@
-// train_cifar: trains and evaluates image classifiers on CIFAR-10/100, FashionMNIST and MNIST.
+// train_cifar: trains and evaluates image classifiers on CIFAR-10/100, FashionMNIST, MNIST and
+// folders of images.
 //
 //   train_cifar --dataset cifar-10 --compare cce,t-cce --epochs 10
 //   train_cifar eval --weights runs/.../cce.safetensors --tta mirror --report evaluation
@@ -12,8 +13,10 @@ int main(int argc, char** argv) {
   TrainCommand train;
   EvalCommand eval;
   PredictCommand predict;
-  CommandLine app("train_cifar",
-                  "Trains image classifiers on CIFAR-10, CIFAR-100, FashionMNIST and MNIST.");
+  CommandLine app(
+      "train_cifar",
+      "Trains image classifiers on CIFAR-10, CIFAR-100, FashionMNIST, MNIST and folders "
+      "of images.");
   app.add(
       "train", "train, evaluate and write a report (the default)",
       [&](Config& config) { train.declare(config); },

@@ -21,7 +21,9 @@ namespace {
 constexpr const char* kTemporary = ".tmp-";
 
 [[noreturn]] void fail_errno(const char* action, const std::filesystem::path& path, int code) {
-  fail(std::string("[file] cannot ") + action, printable(path.string()) + ":", std::strerror(code));
+  throw FileError(std::string("[file] cannot ") + action + " " + printable(path.string()) + ": " +
+                      std::strerror(code),
+                  code);
 }
 
 int sync(int descriptor) {
@@ -75,6 +77,10 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool FileError::tells_of_damage() const {
+  return code_ == ENOENT || code_ == ENOTDIR || code_ == EISDIR || code_ == ELOOP || code_ == EIO;
+}
 
 InputFile::InputFile(const std::filesystem::path& path) : path_(path) {
   // Without O_NONBLOCK opening a pipe would wait for its writer, perhaps forever.

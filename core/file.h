@@ -11,7 +11,22 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
+
 namespace ditto {
+
+// What the operating system refused; code() is the errno value.
+class FileError : public Error {
+ public:
+  FileError(const std::string& what, int code) : Error(what), code_(code) {}
+  int code() const { return code_; }
+  // Says that the file is not as it should be (missing, no file, cannot be read from its disk), and
+  // not that this process may not or cannot open it now (permissions, too many open files).
+  bool tells_of_damage() const;
+
+ private:
+  int code_;
+};
 
 class InputFile {
  public:

@@ -21,6 +21,7 @@ struct Point {
 struct Rect {
   double x0 = 0, y0 = 0, x1 = 0, y1 = 0;
   double area() const { return std::max(0.0, x1 - x0) * std::max(0.0, y1 - y0); }
+  friend bool operator==(const Rect&, const Rect&) = default;
 };
 
 // The map (x, y) -> (a x + b y + c, d x + e y + f).
@@ -40,6 +41,8 @@ struct Affine {
     check(std::isfinite(det) && std::fabs(det) > 1e-12, "[affine] singular map, determinant", det);
     return {e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det};
   }
+
+  friend bool operator==(const Affine&, const Affine&) = default;
 
   static Affine translation(double x, double y) { return {1, 0, x, 0, 1, y}; }
   static Affine scaling(double x, double y) { return {x, 0, 0, 0, y, 0}; }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/rng.h"
+#include "core/sha256.h"
 
 namespace ditto::data {
 
@@ -123,6 +124,31 @@ void ImageDataset::set_statistics(ChannelStatistics statistics) {
 
 std::vector<std::string> ImageDataset::bad_images() const {
   return reader_ ? reader_->bad_images() : std::vector<std::string>{};
+}
+
+std::string ImageDataset::fingerprint() const {
+  Sha256 hash;
+  const auto add_text = [&](std::string_view text) {
+    hash.update({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    hash.update(std::array<uint8_t, 1>{});  // so that "ab", "c" is not "a", "bc"
+  };
+  const auto add_tensor = [&](const Tensor& x) {
+    const Tensor plain = x.contiguous();
+    const View view = plain.view();
+    hash.update({static_cast<const uint8_t*>(view.data),
+                 static_cast<size_t>(view.numel() * size_of(view.dtype))});
+  };
+  for (const std::string& text : class_names_) add_text(text);
+  add_text(std::to_string(height_) + " " + std::to_string(width_) + " " +
+           std::to_string(channels()));
+  add_tensor(labels_);
+  if (in_memory()) {
+    add_tensor(images_);
+  } else {
+    add_tensor(indices_);
+    add_text(reader_->fingerprint());
+  }
+  return hash.digest();
 }
 
 ImageInfo ImageDataset::info(int64_t height, int64_t width) const {

@@ -47,6 +47,8 @@ class ImageReader {
   virtual Tensor read(int64_t index) const = 0;
   // Path and reason of each image that could not be read so far, in a fixed order.
   virtual std::vector<std::string> bad_images() const { return {}; }
+  // SHA-256 of what tells this source from another: names and sizes of files, not their contents.
+  virtual std::string fingerprint() const = 0;
 };
 
 class ImageDataset {
@@ -86,6 +88,10 @@ class ImageDataset {
   Tensor image(int64_t index) const;
   // Path and reason of each image that could not be read so far.
   std::vector<std::string> bad_images() const;
+
+  // SHA-256 of labels, class names and pixels in memory or the reader's fingerprint: equal for
+  // equal data, wherever they lie.
+  std::string fingerprint() const;
 
   // For the normalisation; throws unless there is one mean and positive std per channel.
   void set_statistics(ChannelStatistics statistics);

@@ -85,6 +85,29 @@ Transform& Transform::append(const Transform& next) {
         "[transform] the next transform was made for", next.frame_.source_width, "x",
         next.frame_.source_height, "x", next.channels_, "but the canvas is", frame_.width, "x",
         frame_.height, "x", channels_);
+  if (!next.keeps_geometry()) append_geometry(next);
+  erase_.insert(erase_.end(), next.erase_.begin(), next.erase_.end());
+  if (next.colours_.empty()) {
+    for (int c = 0; c < kernels::kMaxChannels; ++c) {
+      scale_[c] *= next.scale_[c];
+      offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
+    }
+  } else {
+    if (scale_ != kernels::ChannelValues{1, 1, 1, 1} || offset_ != kernels::ChannelValues{})
+      colours_.push_back({kernels::ColourKind::Affine, 1, scale_, offset_});
+    colours_.insert(colours_.end(), next.colours_.begin(), next.colours_.end());
+    scale_ = next.scale_, offset_ = next.offset_;
+  }
+  return *this;
+}
+
+bool Transform::keeps_geometry() const {
+  return frame_.map == Affine{} && frame_.width == frame_.source_width &&
+         frame_.height == frame_.source_height && clip_ == kernels::kEverywhere &&
+         area_ == kernels::kEverywhere;
+}
+
+void Transform::append_geometry(const Transform& next) {
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   Rect kept = clip_;
@@ -98,20 +121,7 @@ Transform& Transform::append(const Transform& next) {
     const Affine back = next.frame_.map.inverse();
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
-  erase_.insert(erase_.end(), next.erase_.begin(), next.erase_.end());
-  if (next.colours_.empty()) {
-    for (int c = 0; c < kernels::kMaxChannels; ++c) {
-      scale_[c] *= next.scale_[c];
-      offset_[c] = next.scale_[c] * offset_[c] + next.offset_[c];
-    }
-  } else {
-    if (scale_ != kernels::ChannelValues{1, 1, 1, 1} || offset_ != kernels::ChannelValues{})
-      colours_.push_back({kernels::ColourKind::Affine, 1, scale_, offset_});
-    colours_.insert(colours_.end(), next.colours_.begin(), next.colours_.end());
-    scale_ = next.scale_, offset_ = next.offset_;
-  }
   frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
-  return *this;
 }
 
 Transform Transform::then(const Transform& next) const {
@@ -187,8 +197,9 @@ kernels::AugmentRow Transform::row(int64_t source) const {
 }
 
 Transform Compose::draw(Rng& rng, const ImageInfo& info) const {
-  Transform out(info);
-  for (const auto& part : parts_) out.append(part->draw(rng, out.canvas()));
+  if (parts_.empty()) return Transform(info);
+  Transform out = parts_.front()->draw(rng, info);
+  for (size_t i = 1; i < parts_.size(); ++i) out.append(parts_[i]->draw(rng, out.canvas()));
   return out;
 }
 

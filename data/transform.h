@@ -69,6 +69,9 @@ class Transform {
   kernels::AugmentRow row(int64_t source) const;
 
  private:
+  bool keeps_geometry() const;
+  void append_geometry(const Transform& next);
+
   Frame frame_;
   int channels_;
   Rect clip_ = kernels::kEverywhere, area_ = kernels::kEverywhere;

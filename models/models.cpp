@@ -53,7 +53,7 @@ const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = [] {
     std::vector<Entry> all;
     const auto number = [](int n) { return std::to_string(n); };
-    for (int depth : {20, 32, 44, 56, 110})
+    for (int depth : {20, 32, 38, 44, 56, 110})
       all.push_back({"resnet" + number(depth), resnet_cifar(depth)});
     all.push_back({"resnet40", resnet_cifar(44),
                    "resnet40: a CIFAR ResNet has depth 6 n + 2; the paper's 0.66 M parameters are "

@@ -37,6 +37,26 @@ PlanPosition saved_position(const Checkpoint& checkpoint) {
           .notes = part<std::vector<std::string>>(checkpoint, "/plan/notes")};
 }
 
+Json describe_data(const DataPair& data) {
+  return {{"train", data.train.fingerprint()}, {"test", data.test.fingerprint()}};
+}
+
+std::string check_same_data_and_program(const Checkpoint& checkpoint, const Json& data) {
+  const Json before = checkpoint.trainer.value("data", Json::object());
+  for (const char* split : {"train", "test"})
+    if (before.value(split, data[split]) != data[split])
+      throw UsageError(fmt::format(
+          "--resume: the {} images or labels are not those that the run was started with; give "
+          "--data-root the folder of those, or start a new run",
+          split == std::string("train") ? "training" : "test"));
+  const std::string revision = checkpoint.trainer.value("git_revision", std::string());
+  if (revision.empty() || revision == kBuildInfo.git_revision) return "";
+  return fmt::format(
+      "note: revision {} of the program saved the checkpoint, this is {}: the result may differ "
+      "from that of an undisturbed run",
+      printable(revision), kBuildInfo.git_revision);
+}
+
 RunPosition saved_files(ResumePoint& point) {
   return {.folder = point.run_dir,
           .lock = std::move(point.lock),
@@ -44,10 +64,12 @@ RunPosition saved_files(ResumePoint& point) {
           .log_bytes = part<int64_t>(point.checkpoint, "/log_bytes")};
 }
 
-RunSaver::RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig config, Say say)
+RunSaver::RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig config, Json data,
+                   Say say)
     : run_(run),
       options_(options),
       config_(std::move(config)),
+      data_(std::move(data)),
       say_(std::move(say)),
       store_(run.file("checkpoints"), options.keep_last),
       saved_at_(std::chrono::steady_clock::now()) {}
@@ -114,6 +136,7 @@ void RunSaver::save(const Trainer& trainer) {
                           {"steps_before", position_.steps_before},
                           {"rows", position_.rows},
                           {"notes", position_.notes}}},
+                        {"data", data_},
                         {"log_bytes", run_.log_bytes()},
                         {"config", {{"asked", config_.asked}, {"resolved", config_.resolved}}}};
   checkpoint.metrics = run_.metrics_so_far();

@@ -25,14 +25,20 @@ struct PlanPosition {
 // The configuration and position that a checkpoint was saved with.
 RunConfig saved_config(const Checkpoint& checkpoint);
 PlanPosition saved_position(const Checkpoint& checkpoint);
+// What the data were: {"train": fingerprint, "test": fingerprint}.
+Json describe_data(const DataPair& data);
+// Throws UsageError when the checkpoint was saved with other data. Returns a sentence, or "", where
+// another revision of the program saved it.
+std::string check_same_data_and_program(const Checkpoint& checkpoint, const Json& data);
 // Where metrics.jsonl and log.txt go on.
 RunPosition saved_files(ResumePoint& point);
 
 class RunSaver {
  public:
   using Say = std::function<void(const std::string&)>;
-  // `config` is kept in every checkpoint. All references must outlive the saver.
-  RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig config, Say say);
+  // `config` and `data` (describe_data) are kept in every checkpoint. All references must outlive
+  // the saver.
+  RunSaver(RunDirectory& run, const TrainOptions& options, RunConfig config, Json data, Say say);
 
   // The run that is saved from now on. `saved_step`: the step that it was resumed at, or -1.
   // Resuming sets newer checkpoints aside and removes those that are too many.
@@ -53,6 +59,7 @@ class RunSaver {
   RunDirectory& run_;
   const TrainOptions& options_;
   RunConfig config_;
+  Json data_;
   Say say_;
   CheckpointStore store_;
   PlanPosition position_;

@@ -170,7 +170,9 @@ std::vector<Figure> sweep_figures(const RunPlan& plan, const std::vector<RunReco
     series->y.push_back(row.mean);
     series->spread.push_back(row.deviation);
   }
-  std::string caption = "Accuracy on the test set after equally many images seen.";
+  std::string caption = "Accuracy on the test set after equally many images seen";
+  // Another batch size cannot always make up the same number of rows.
+  caption += plan.swept == "batch" ? ", to within half a batch." : ".";
   if (plan.seeds().size() > 1)
     caption += fmt::format(" Mean of {} seeds; bars: one standard deviation.", plan.seeds().size());
   for (const Series& series : chart.series)

@@ -76,6 +76,11 @@ void TrainCommand::run(const Invocation& invocation) {
   if (options_.threads > 0) set_num_threads(options_.threads);
   const DataPair data = load_data(options_.data);
   if (dry_run_) return dry_run(plan, data, directory_.run_dir);
+  const Json data_description = describe_data(data);
+  if (resumed) {
+    const std::string note = check_same_data_and_program(resumed->checkpoint, data_description);
+    if (!note.empty()) sayings.push_back(note);
+  }
   // config.json holds what was decided, so that it repeats this run elsewhere.
   options_.data.dataset = data.train.name();
   options_.threads = num_threads();
@@ -146,7 +151,7 @@ void TrainCommand::run(const Invocation& invocation) {
     position.run = planned.name;
     position.index = static_cast<int64_t>(i);
     position.notes = report.notes;
-    RunSaver saver(run, options_, {asked.asked, invocation.config.dump()}, say);
+    RunSaver saver(run, options_, {asked.asked, invocation.config.dump()}, data_description, say);
     saver.begin(position, continued ? trainer.step() : -1);
     progress.set_plan(
         {.train_images = left * position.rows - trainer.step() * batch,
@@ -177,6 +182,12 @@ void TrainCommand::run(const Invocation& invocation) {
     save_weights(run.file(planned.name + ".safetensors"), trainer.model(), planned.options.model,
                  data.train);
     if (trainer.ema()) {
+      const std::string note =
+          "Figures, matrices and calibration are those of the weights themselves; the averaged "
+          "weights (--ema) are in NAME-ema.safetensors, their accuracy is in the log and in "
+          "metrics.jsonl.";
+      if (std::count(report.notes.begin(), report.notes.end(), note) == 0)
+        report.notes.push_back(note);
       const nn::EmaScope scope(*trainer.ema());
       save_weights(run.file(planned.name + "-ema.safetensors"), trainer.model(),
                    planned.options.model, data.train);

@@ -174,7 +174,7 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
   const int64_t unit = options_.sampler == "groups" ? replicas_ : 1;
   const int64_t units = batch->size() / unit;
   const int64_t parts = std::min<int64_t>(options_.accumulate, units);
-  StepResult result{0, 0};
+  StepResult result{0, 0, units * unit};
   optimizer.zero_grad();
   for (int64_t part = 0; part < parts; ++part) {
     const int64_t begin = units * part / parts * unit, end = units * (part + 1) / parts * unit;
@@ -265,7 +265,7 @@ bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
     model_->train();
     return false;
   }
-  const double rows_seen = double(state_.steps) * double(options_.batch);
+  const auto rows_seen = double(state_.rows);
   if (callbacks.on_epoch)
     callbacks.on_epoch({.epoch = static_cast<double>(state_.step) / steps_per_epoch(),
                         .images = double(state_.step) * double(options_.batch),
@@ -279,7 +279,7 @@ bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
                         .ema_test_loss = averaged.loss,
                         .ema_test_error = 1 - averaged.accuracy});
   state_.loss_sum = state_.train_seconds = 0;
-  state_.correct = state_.steps = 0;
+  state_.correct = state_.steps = state_.rows = 0;
   state_.evaluation_due = false;
   return true;
 }
@@ -304,6 +304,7 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
     state_.train_seconds += now() - step_start;
     state_.loss_sum += result.loss;
     state_.correct += result.correct;
+    state_.rows += result.rows;
     ++state_.steps;
     ++state_.step;
     state_.evaluation_due = state_.step % evaluation_interval() == 0 || state_.step == total_steps_;
@@ -313,7 +314,7 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
                          .epoch = static_cast<double>(state_.step) / per_epoch,
                          .images = options_.batch,
                          .loss = result.loss,
-                         .accuracy = double(result.correct) / double(options_.batch),
+                         .accuracy = double(result.correct) / double(result.rows),
                          .learning_rate = lr});
   }
 }

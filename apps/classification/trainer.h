@@ -96,11 +96,11 @@ class Trainer {
     double seconds = 0;           // of earlier processes
     // Since the last evaluation:
     double loss_sum = 0, train_seconds = 0;
-    int64_t correct = 0, steps = 0;
+    int64_t correct = 0, steps = 0, rows = 0;
   };
   struct StepResult {
     double loss;
-    int64_t correct;
+    int64_t correct, rows;  // rows: fewer than the batch where images could not be read
   };
   std::unique_ptr<nn::Optimizer> make_optimizer(const nn::Module& model) const;
   std::unique_ptr<data::DataLoader> make_loader() const;

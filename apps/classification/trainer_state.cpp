@@ -65,6 +65,7 @@ void Trainer::save(Checkpoint& checkpoint) const {
        {{"steps", state_.steps},
         {"loss_sum", state_.loss_sum},
         {"correct", state_.correct},
+        {"rows", state_.rows},
         {"train_seconds", state_.train_seconds}}}};
 }
 
@@ -112,7 +113,9 @@ void Trainer::restore(const Checkpoint& checkpoint) {
             .loss_sum = field<double>(since, "loss_sum"),
             .train_seconds = field<double>(since, "train_seconds"),
             .correct = field<int64_t>(since, "correct"),
-            .steps = field<int64_t>(since, "steps")};
+            .steps = field<int64_t>(since, "steps"),
+            .rows = since.contains("rows") ? field<int64_t>(since, "rows")
+                                           : field<int64_t>(since, "steps") * options_.batch};
   check(state_.step >= 0 && state_.step <= total_steps_, "[checkpoint] trainer.json: step",
         state_.step, "of", total_steps_);
   started_ = 0;

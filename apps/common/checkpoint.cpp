@@ -134,12 +134,15 @@ Checkpoint load_checkpoint(const fs::path& folder) {
     out.trainer = read_json(folder / kTrainer);
     out.metrics = read_file(folder / kMetrics);
     return out;
-  } catch (const OtherVersion&) {
+  } catch (const NotNow&) {
     throw;
+  } catch (const FileError& error) {
+    if (!error.tells_of_damage()) throw NotNow(with_folder(folder, error.what()));
+    throw Error(with_folder(folder, error.what()));
   } catch (const Error& error) {
     throw Error(with_folder(folder, error.what()));
   } catch (const fs::filesystem_error& error) {
-    throw Error(with_folder(folder, error.code().message()));
+    throw NotNow(with_folder(folder, error.code().message()));
   }
 }
 
@@ -266,7 +269,7 @@ std::optional<Checkpoint> CheckpointStore::load_newest(
     std::optional<Checkpoint> found;
     try {
       found = load_checkpoint(folder_of(step));
-    } catch (const OtherVersion&) {
+    } catch (const NotNow&) {
       throw;
     } catch (const Error& error) {
       warn(fmt::format("a damaged checkpoint is left out: {}{}", error.what(),

@@ -38,10 +38,15 @@ struct Checkpoint {
 // there with the size and SHA-256 that the manifest gives and has the right form.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
 
-// A checkpoint that another version of this program wrote.
-class OtherVersion : public Error {
+// Why a checkpoint cannot be loaded that need not be damaged.
+class NotNow : public Error {
  public:
   using Error::Error;
+};
+// Another version of this program wrote it.
+class OtherVersion : public NotNow {
+ public:
+  using NotNow::NotNow;
 };
 
 class CheckpointStore {
@@ -56,7 +61,7 @@ class CheckpointStore {
 
   // The newest checkpoint that verifies; nothing when there has never been one. Every damaged one
   // on the way is named to `warn` and renamed to step_N.damaged. Throws Error when none is left,
-  // and OtherVersion when one has another format: that is no damage.
+  // and NotNow when one has another format or may not be opened: that is no damage.
   std::optional<Checkpoint> load_newest(const std::function<void(const std::string&)>& warn);
 
   // The training goes on from `step`: newer checkpoints are renamed to step_N.superseded, and of

@@ -25,7 +25,7 @@ struct Descriptor {
 }  // namespace
 
 void fail_errno(const char* op, const std::filesystem::path& path, int error) {
-  throw Error(fmt::format("[{}] {}: {}", op, path.string(), std::strerror(error)));
+  throw FileError(fmt::format("[{}] {}: {}", op, path.string(), std::strerror(error)), error);
 }
 
 std::string read_file(const std::filesystem::path& path, int64_t limit) {

@@ -43,11 +43,22 @@ fs::path make_new(const std::string& app) {
   localtime_r(&now, &local);
   char date[32];
   std::strftime(date, sizeof date, "%Y%m%d-%H%M%S", &local);
-  fs::create_directories("runs");
+  make_folder("runs");
   for (int n = 1;; ++n) {
     fs::path path = fs::path("runs") / fmt::format("{}-{}-{}", app, date, n);
-    if (fs::create_directory(path)) return path;
+    if (!fs::create_directory(path)) continue;
+    sync_path("runs");
+    return path;
   }
+}
+
+// The folder and all above it that are missing; a checkpoint is no use under a name that a power
+// cut takes away.
+void make_folders(const fs::path& path) {
+  std::error_code error;
+  if (path.empty() || fs::is_directory(path, error)) return;
+  make_folders(path.has_filename() ? path.parent_path() : path.parent_path().parent_path());
+  make_folder(path);
 }
 
 void clear(const fs::path& path) {
@@ -81,7 +92,7 @@ fs::path make_named(const RunDirectoryOptions& options) {
   const fs::path path = options.run_dir;
   if (fs::exists(path) && !fs::is_directory(path))
     throw UsageError(fmt::format("--run-dir: {} is not a folder", path.string()));
-  fs::create_directories(path);
+  make_folders(path);
   if (fs::is_empty(path)) return path;
   const bool restart = options.resume == "auto" && has_nothing_to_lose(path);
   if (!options.overwrite && !restart)

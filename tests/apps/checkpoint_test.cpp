@@ -1,6 +1,8 @@
 // Checkpoints on disk: what is saved comes back, and whatever is damaged is noticed by name.
 #include "apps/common/checkpoint.h"
 
+#include <sys/resource.h>
+
 #include <cstring>
 
 #include "core/file.h"
@@ -205,6 +207,34 @@ TEST_CASE("checkpoint: a damaged or missing LATEST is said and costs nothing", "
   const Loaded loaded = newest(dir);
   CHECK(loaded.checkpoint->step == 10);
   CHECK_THAT(loaded.warnings, contains("step_00000020 is missing"));
+}
+
+TEST_CASE("checkpoint: files that cannot be opened now are no damaged ones", "[apps]") {
+  const TempDir dir;
+  two_in(dir);
+  CheckpointStore store(dir / "checkpoints", 3);
+  // Root may open anything, but nobody more files than the limit.
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{3, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string refused;
+  try {
+    load_checkpoint(dir / "checkpoints/step_00000020");
+  } catch (const NotNow& error) {
+    refused = error.what();
+  }
+  bool thrown = false;
+  try {
+    store.load_newest([](const std::string&) {});
+  } catch (const Error&) {
+    thrown = true;
+  }
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(thrown);
+  CHECK_THAT(refused, contains("step_00000020") && contains("Too many open files"));
+  CHECK(store.steps() == std::vector<int64_t>{10, 20});
+  CHECK(newest(dir).checkpoint->step == 20);
 }
 
 TEST_CASE("checkpoint: other versions, names and steps are refused", "[apps]") {

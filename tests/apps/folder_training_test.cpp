@@ -1,8 +1,10 @@
 // Training and evaluation on a folder of images, through the parts that train_cifar is made of.
 #include "apps/classification/evaluation.h"
+#include "apps/classification/run_saver.h"
 #include "apps/classification/trainer.h"
 #include "apps/classification/views.h"
 #include "apps/classification/weights.h"
+#include "apps/common/build_info.h"
 #include "data/image_folder.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_files.h"
@@ -95,6 +97,45 @@ TEST_CASE("folder training: images that cannot be read are left out and listed, 
     CHECK(predict(trainer.model(), data.train, {.views = {"mirror"}}).size() ==
           (policy == "skip" ? 58 : 64));
   }
+}
+
+TEST_CASE("folder training: accuracy counts the images that could be read") {
+  const TempDir dir;
+  make_folder(dir, 32, 3);
+  TrainOptions options = options_for(dir);
+  options.data.on_bad_image = "skip";
+  const DataPair data = load_data(options.data);
+  Trainer trainer(options, "t-cce", data.train, data.test);
+  double train_error = 1;
+  trainer.run({.on_epoch = [&](const EpochMetrics& m) { train_error = m.train_error; }});
+  CHECK(train_error >= 0);
+  CHECK(train_error <= 0.05);  // 6 of 64 are 9 %
+}
+
+TEST_CASE("folder training: a run does not go on with other data") {
+  const TempDir dir;
+  make_folder(dir, 4, 0);
+  TrainOptions options = options_for(dir);
+  Checkpoint checkpoint;
+  const Json before = describe_data(load_data(options.data));
+  checkpoint.trainer = {{"data", before}, {"git_revision", kBuildInfo.git_revision}};
+  CHECK(check_same_data_and_program(checkpoint, describe_data(load_data(options.data))) == "");
+  // The same under another name is the same.
+  const TempDir elsewhere;
+  std::filesystem::copy(dir.path(), elsewhere.path(), std::filesystem::copy_options::recursive);
+  options.data.data_root = elsewhere.path();
+  CHECK(check_same_data_and_program(checkpoint, describe_data(load_data(options.data))) == "");
+  std::filesystem::path one;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(elsewhere / "train"))
+    if (entry.is_regular_file()) one = entry.path();
+  std::filesystem::copy(one, one.parent_path() / "one_more.png");
+  CHECK_THROWS_WITH(check_same_data_and_program(checkpoint, describe_data(load_data(options.data))),
+                    contains("training images or labels are not those"));
+  checkpoint.trainer["git_revision"] = "0123abc";
+  CHECK_THAT(check_same_data_and_program(checkpoint, before), contains("revision 0123abc"));
+  // Checkpoints of before there was a fingerprint.
+  checkpoint.trainer = Json::object();
+  CHECK(check_same_data_and_program(checkpoint, before) == "");
 }
 
 TEST_CASE("folder training: samplers, jitter and their rules") {

@@ -107,6 +107,21 @@ TEST_CASE("dataset: select, subset, take") {
   REQUIRE_THROWS_WITH(data.take(60, 0), contains("class c"));
 }
 
+TEST_CASE("dataset: the fingerprint tells data apart, and nothing else") {
+  const ImageDataset data = small({0, 1, 1}, 2);
+  CHECK(data.fingerprint() == small({0, 1, 1}, 2).fingerprint());
+  CHECK(data.fingerprint().size() == 64);
+  std::set<std::string> seen = {data.fingerprint(), small({0, 1, 0}, 2).fingerprint(),
+                                small({0, 1, 1}, 3).fingerprint(), data.subset(2).fingerprint(),
+                                data.resized(8, 8).fingerprint()};
+  const Tensor pixels = data.images().clone();
+  pixels.data<uint8_t>()[pixels.numel() - 1] ^= 1;
+  seen.insert(
+      ImageDataset("other name", pixels, data.labels(), data.class_names(), data.statistics())
+          .fingerprint());
+  CHECK(seen.size() == 6);
+}
+
 TEST_CASE("data: unknown names list the known ones") {
   REQUIRE_THROWS_WITH(load("cifar10", Split::Train),
                       contains("unknown data set 'cifar10'; known are fashion-mnist, mnist, "

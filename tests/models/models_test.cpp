@@ -41,6 +41,7 @@ TEST_CASE("models: parameter counts", "[models]") {
                                  {"resnet44", 10, 658'586},
                                  {"resnet56", 10, 853'018},
                                  {"resnet110", 10, 1'727'962},
+                                 {"resnet38", 10, 561'370},
                                  {"resnet40", 10, 658'586},
                                  {"resnet20", 100, 275'572},
                                  {"resnet44", 100, 664'436},
