@@ -70,6 +70,10 @@ CudaContext::~CudaContext() {
   if (cublas_) cublasDestroy(cublas_);
   if (cudnn_) cudnnDestroy(cudnn_);
   if (workspace_) cudaFreeAsync(workspace_, workspace_stream_);
+  if (fault_) {
+    cudaStreamSynchronize(stream_);  // kernels may still want to report
+    cudaFreeHost(fault_);
+  }
 }
 
 cublasContext* CudaContext::cublas() {
@@ -107,8 +111,18 @@ void* CudaContext::workspace(int64_t bytes) {
   return workspace_;
 }
 
+CudaFault* CudaContext::fault() {
+  if (!fault_) {
+    void* memory = nullptr;
+    cuda_check(cudaHostAlloc(&memory, sizeof(CudaFault), cudaHostAllocMapped), "cudaHostAlloc");
+    fault_ = new (memory) CudaFault;
+  }
+  return fault_;
+}
+
 void CudaContext::synchronize() {
   cuda_check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  if (fault_) throw_cuda_fault(*fault_);
 }
 
 CudaContext& cuda_context(int index) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/context.h"
+#include "core/cuda_fault.h"
 
 struct cublasContext;  // what cublasHandle_t and cudnnHandle_t point to: their headers are heavy
 struct cudnnContext;
@@ -54,7 +55,10 @@ class CudaContext {
   // Dynamic shared memory that one block may have, by opting in.
   int64_t shared_bytes_limit() const { return shared_bytes_limit_; }
 
-  // Waits until everything on stream() is done; errors of kernels show here.
+  // Where kernels launched by this thread report bad values.
+  CudaFault* fault();
+  // Waits until everything on stream() is done; errors of kernels and the values that they reported
+  // (core/cuda_fault.h) are thrown here.
   void synchronize();
 
  private:
@@ -67,6 +71,7 @@ class CudaContext {
   cudaStream_t cublas_stream_ = nullptr, cudnn_stream_ = nullptr, workspace_stream_ = nullptr;
   void* workspace_ = nullptr;
   int64_t workspace_bytes_ = 0;
+  CudaFault* fault_ = nullptr;  // in pinned host memory
 };
 
 // The device's compute stream, shared by all threads; it lives as long as the process.

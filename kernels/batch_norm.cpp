@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "core/pool.h"
+#include "kernels/batch_norm_math.h"
 
 namespace ditto::kernels {
 namespace {
@@ -91,6 +92,20 @@ void batch_norm_statistics(CpuContext& ctx, const View& x, const View& mean, con
       mean_out[c] = static_cast<T>(total_mean);
       var_out[c] = static_cast<T>(n > 0 ? total_m2 / n : 0.0);
     }
+  });
+}
+
+void batch_norm_finish(CpuContext&, const View& mean, const View& variance, int64_t rows,
+                       const BatchNormFinish& p, const View& invstd, const View& running_mean,
+                       const View& running_var) {
+  on_float(variance.dtype, "batch_norm", [&](auto zero) {
+    using T = decltype(zero);
+    const T *m = optional<T>(mean), *var = variance.as<T>();
+    T* running = running_mean.defined() ? running_mean.as<T>() : nullptr;
+    T* running_variance = running ? running_var.as<T>() : nullptr;
+    for (int64_t c = 0; c < variance.numel(); ++c)
+      finish_channel(c, m, var, p, unbiased_factor(rows), invstd.as<T>(), running,
+                     running_variance);
   });
 }
 

@@ -27,4 +27,11 @@ void group_kl_backward(CpuContext& ctx, const View& g, const View& logits, const
 // 000 sec. 2.2).
 void group_mean(CpuContext& ctx, const View& x, const View& groups, const View& mean);
 
+// The same on the device of `ctx`; f32 stays in f32.
+void group_kl_forward(CudaContext& ctx, const View& logits, const View& groups, const View& targets,
+                      const View& kl, const View& anchor);
+void group_kl_backward(CudaContext& ctx, const View& g, const View& logits, const View& groups,
+                       const View& targets, bool anchor_grad, const View& dlogits);
+void group_mean(CudaContext& ctx, const View& x, const View& groups, const View& mean);
+
 }  // namespace ditto::kernels

@@ -46,8 +46,8 @@ struct AdamUpdate {
       g += static_cast<T>(weight_decay) * w;
     m = static_cast<T>(beta1) * m + static_cast<T>(1 - beta1) * g;
     v = static_cast<T>(beta2) * v + static_cast<T>(1 - beta2) * g * g;
-    const T denominator =
-        static_cast<T>(std::sqrt(static_cast<double>(v)) / std::sqrt(correction2) + eps);
+    const T root = static_cast<T>(std::sqrt(correction2));
+    const T denominator = std::sqrt(v) / root + static_cast<T>(eps);
     w -= static_cast<T>(lr / correction1) * m / denominator;
   }
 };

@@ -4,38 +4,14 @@
 #include <limits>
 
 #include "core/parallel.h"
+#include "kernels/pool2d_shape.h"
 
 namespace ditto::kernels {
 namespace {
 
-struct Pool {
-  int64_t n, h, w, c, oh, ow;
-  int64_t kernel, stride, padding;
-  bool count_include_pad;
-};
-
-// A range [begin, end) along one axis.
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
-// The pixels, of `length`, that window number `out` covers.
-Range pixels_of(const Pool& s, int64_t out, int64_t length) {
-  const int64_t begin = out * s.stride - s.padding;
-  return {std::max<int64_t>(begin, 0), std::min(begin + s.kernel, length)};
-}
-
-// The windows, of `count`, that cover pixel number `in`.
-Range windows_of(const Pool& s, int64_t in, int64_t count) {
-  const int64_t past_first = in + s.padding - s.kernel;  // the last pixel that is too early
-  return {past_first < 0 ? 0 : past_first / s.stride + 1,
-          std::min((in + s.padding) / s.stride + 1, count)};
-}
-
-void check_view(const View& view, const char* name, int rank, Dtype dtype) {
+void check_view(const View& view, const char* name, int rank, Dtype dtype, DeviceType device) {
   check(view.defined(), "[pool2d] undefined argument:", name);
-  check(view.device.is_cpu(), "[pool2d] CPU kernel, but the device is", view.device, "of", name);
+  check(view.device.type == device, "[pool2d] wrong device:", view.device, "of", name);
   check(view.dtype == dtype, "[pool2d] dtype is", view.dtype, "but should be", dtype, "of", name);
   check(view.shape.rank() == rank, "[pool2d] needs", rank, "dimensions, got", view.shape, "for",
         name);
@@ -43,14 +19,14 @@ void check_view(const View& view, const char* name, int rank, Dtype dtype) {
         view.strides);
 }
 
-void check_images(const View& x) {
+void check_images(const View& x, DeviceType device) {
   check(is_floating(x.dtype), "[pool2d] needs dtype f32 or f64, got", x.dtype);
-  check_view(x, "x", 4, x.dtype);
+  check_view(x, "x", 4, x.dtype, device);
   check(x.shape[1] >= 1 && x.shape[2] >= 1, "[pool2d] empty image: x", x.shape);
 }
 
-Pool checked(const View& x, const Pool2dParams& p) {
-  check_images(x);
+Pool checked_images(const View& x, const Pool2dParams& p, DeviceType device) {
+  check_images(x, device);
   check(p.kernel >= 1, "[pool2d] kernel must be at least 1, got", p.kernel);
   check(p.stride >= 0, "[pool2d] stride must not be negative, got", p.stride);
   check(p.padding >= 0 && p.padding <= p.kernel / 2,
@@ -64,22 +40,6 @@ Pool checked(const View& x, const Pool2dParams& p) {
   s.oh = (s.h + 2 * s.padding - s.kernel) / s.stride + 1;
   s.ow = (s.w + 2 * s.padding - s.kernel) / s.stride + 1;
   return s;
-}
-
-// Also checks y (or dy).
-Pool checked(const View& x, const View& y, const Pool2dParams& p) {
-  const Pool s = checked(x, p);
-  check_view(y, "y", 4, x.dtype);
-  const Shape expected{s.n, s.oh, s.ow, s.c};
-  check(y.shape == expected, "[pool2d] output shape is", y.shape, "but should be", expected);
-  return s;
-}
-
-void check_index(const View& index, const View& y, const Pool& s) {
-  check_view(index, "index", 4, Dtype::I32);
-  check(index.shape == y.shape, "[pool2d] index has shape", index.shape, "but y", y.shape);
-  check(s.h * s.w <= std::numeric_limits<int32_t>::max(),
-        "[pool2d] image too large for i32 indices:", s.h, "x", s.w);
 }
 
 // Rows a thread should at least get, so that starting it pays.
@@ -106,9 +66,9 @@ void max_forward(CpuContext& ctx, const Pool& s, const T* x, T* y, int32_t* inde
   parallel_for(ctx, s.n * s.oh, row_grain(s.ow * s.c), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T* image = x + row / s.oh * s.h * s.w * s.c;
-      const Range rows = pixels_of(s, row % s.oh, s.h);
+      const PoolRange rows = pixels_of(s, row % s.oh, s.h);
       for (int64_t ow = 0; ow < s.ow; ++ow) {
-        const Range columns = pixels_of(s, ow, s.w);
+        const PoolRange columns = pixels_of(s, ow, s.w);
         const int64_t at = (row * s.ow + ow) * s.c, first = rows.begin * s.w + columns.begin;
         std::copy_n(image + first * s.c, s.c, y + at);
         if (index) std::fill_n(index + at, s.c, static_cast<int32_t>(first));
@@ -145,11 +105,11 @@ void gather_windows(CpuContext& ctx, const Pool& s, T* dx, Add add) {
   parallel_for(ctx, s.n * s.h, row_grain(s.w * s.c), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t image = row / s.h, h = row % s.h;
-      const Range rows = windows_of(s, h, s.oh);
+      const PoolRange rows = windows_of(s, h, s.oh);
       for (int64_t w = 0; w < s.w; ++w) {
         T* pixel = dx + (row * s.w + w) * s.c;
         std::fill_n(pixel, s.c, T{0});
-        const Range columns = windows_of(s, w, s.ow);
+        const PoolRange columns = windows_of(s, w, s.ow);
         for (int64_t oh = rows.begin; oh < rows.end; ++oh)
           for (int64_t ow = columns.begin; ow < columns.end; ++ow)
             add(((image * s.oh + oh) * s.ow + ow) * s.c, oh, ow, h * s.w + w, pixel);
@@ -158,19 +118,13 @@ void gather_windows(CpuContext& ctx, const Pool& s, T* dx, Add add) {
   });
 }
 
-// What the sum over window (oh, ow) is divided by.
-double divisor(const Pool& s, int64_t oh, int64_t ow) {
-  if (s.count_include_pad) return static_cast<double>(s.kernel * s.kernel);
-  return static_cast<double>(pixels_of(s, oh, s.h).size() * pixels_of(s, ow, s.w).size());
-}
-
 // Channels summed at a time, in double on the stack.
 constexpr int64_t kBlock = 64;
 
 // Sum over a window of the channels [0, channels), channels <= kBlock, divided and stored.
 template <class T>
-void store_mean(const T* image, int64_t width, int64_t stride, const Range& rows,
-                const Range& columns, int64_t channels, double divide_by, T* y) {
+void store_mean(const T* image, int64_t width, int64_t stride, const PoolRange& rows,
+                const PoolRange& columns, int64_t channels, double divide_by, T* y) {
   double sums[kBlock] = {};
   for (int64_t h = rows.begin; h < rows.end; ++h)
     for (int64_t w = columns.begin; w < columns.end; ++w) {
@@ -195,24 +149,39 @@ void avg_forward(CpuContext& ctx, const Pool& s, const T* x, T* y) {
   });
 }
 
-void check_means(const View& x, const View& y) {
-  check_images(x);
-  check_view(y, "y", 2, x.dtype);
+}  // namespace
+
+Pool checked_pool(const View& x, const View& y, const Pool2dParams& p, DeviceType type) {
+  const Pool s = checked_images(x, p, type);
+  check_view(y, "y", 4, x.dtype, type);
+  const Shape expected{s.n, s.oh, s.ow, s.c};
+  check(y.shape == expected, "[pool2d] output shape is", y.shape, "but should be", expected);
+  return s;
+}
+
+void check_pool_index(const View& index, const View& y, const Pool& s) {
+  check_view(index, "index", 4, Dtype::I32, y.device.type);
+  check(index.shape == y.shape, "[pool2d] index has shape", index.shape, "but y", y.shape);
+  check(s.h * s.w <= std::numeric_limits<int32_t>::max(),
+        "[pool2d] image too large for i32 indices:", s.h, "x", s.w);
+}
+
+void check_global_pool(const View& x, const View& y, DeviceType type) {
+  check_images(x, type);
+  check_view(y, "y", 2, x.dtype, type);
   const Shape expected{x.shape[0], x.shape[3]};
   check(y.shape == expected, "[pool2d] output shape is", y.shape, "but should be", expected);
 }
 
-}  // namespace
-
 Shape pool2d_output_shape(const View& x, const Pool2dParams& p) {
-  const Pool s = checked(x, p);
+  const Pool s = checked_images(x, p, x.device.type);
   return {s.n, s.oh, s.ow, s.c};
 }
 
 void max_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const View& index,
                         const Pool2dParams& p) {
-  const Pool s = checked(x, y, p);
-  if (index.defined()) check_index(index, y, s);
+  const Pool s = checked_pool(x, y, p, DeviceType::Cpu);
+  if (index.defined()) check_pool_index(index, y, s);
   on_float(x.dtype, "pool2d", [&]<class T>(T) {
     max_forward(ctx, s, x.as<T>(), y.as<T>(), index.defined() ? index.as<int32_t>() : nullptr);
   });
@@ -220,8 +189,8 @@ void max_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const Vie
 
 void max_pool2d_backward(CpuContext& ctx, const View& dy, const View& index, const View& dx,
                          const Pool2dParams& p) {
-  const Pool s = checked(dx, dy, p);
-  check_index(index, dy, s);
+  const Pool s = checked_pool(dx, dy, p, DeviceType::Cpu);
+  check_pool_index(index, dy, s);
   const int32_t* winners = index.as<int32_t>();
   on_float(dx.dtype, "pool2d", [&]<class T>(T) {
     const T* gradient = dy.as<T>();
@@ -233,12 +202,12 @@ void max_pool2d_backward(CpuContext& ctx, const View& dy, const View& index, con
 }
 
 void avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const Pool2dParams& p) {
-  const Pool s = checked(x, y, p);
+  const Pool s = checked_pool(x, y, p, DeviceType::Cpu);
   on_float(x.dtype, "pool2d", [&]<class T>(T) { avg_forward(ctx, s, x.as<T>(), y.as<T>()); });
 }
 
 void avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx, const Pool2dParams& p) {
-  const Pool s = checked(dx, dy, p);
+  const Pool s = checked_pool(dx, dy, p, DeviceType::Cpu);
   on_float(dx.dtype, "pool2d", [&]<class T>(T) {
     const T* gradient = dy.as<T>();
     gather_windows(ctx, s, dx.as<T>(), [&](int64_t out, int64_t oh, int64_t ow, int64_t, T* pixel) {
@@ -248,7 +217,7 @@ void avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx, const 
 }
 
 void global_avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y) {
-  check_means(x, y);
+  check_global_pool(x, y, DeviceType::Cpu);
   const int64_t n = x.shape[0], h = x.shape[1], w = x.shape[2], c = x.shape[3];
   const int64_t blocks = (c + kBlock - 1) / kBlock;
   on_float(x.dtype, "pool2d", [&]<class T>(T) {
@@ -267,7 +236,7 @@ void global_avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y) {
 }
 
 void global_avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx) {
-  check_means(dx, dy);
+  check_global_pool(dx, dy, DeviceType::Cpu);
   const int64_t pixels = dx.shape[1] * dx.shape[2], c = dx.shape[3];
   on_float(dx.dtype, "pool2d", [&]<class T>(T) {
     const T* gradient = dy.as<T>();

@@ -38,4 +38,14 @@ void avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx, const 
 void global_avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y);
 void global_avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx);
 
+// The same on the device of `ctx`.
+void max_pool2d_forward(CudaContext& ctx, const View& x, const View& y, const View& index,
+                        const Pool2dParams& p);
+void max_pool2d_backward(CudaContext& ctx, const View& dy, const View& index, const View& dx,
+                         const Pool2dParams& p);
+void avg_pool2d_forward(CudaContext& ctx, const View& x, const View& y, const Pool2dParams& p);
+void avg_pool2d_backward(CudaContext& ctx, const View& dy, const View& dx, const Pool2dParams& p);
+void global_avg_pool2d_forward(CudaContext& ctx, const View& x, const View& y);
+void global_avg_pool2d_backward(CudaContext& ctx, const View& dy, const View& dx);
+
 }  // namespace ditto::kernels

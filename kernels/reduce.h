@@ -23,4 +23,11 @@ void reduce_max(CpuContext& ctx, const View& x, const View& y, const View& index
 void reduce_max_backward(CpuContext& ctx, const View& dy, const View& index, const View& dx,
                          ReduceSizes sizes);
 
+// The same on the device of `ctx`; sums of f32 stay in f32, in trees of fixed shape.
+void reduce_sum(CudaContext& ctx, const View& x, const View& y, ReduceSizes sizes, double scale);
+void reduce_max(CudaContext& ctx, const View& x, const View& y, const View& index,
+                ReduceSizes sizes);
+void reduce_max_backward(CudaContext& ctx, const View& dy, const View& index, const View& dx,
+                         ReduceSizes sizes);
+
 }  // namespace ditto::kernels

@@ -35,4 +35,17 @@ void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, 
                             const View& targets, const View& lse, const View& dlogits,
                             const CrossEntropyParams& p);
 
+// The same on the device of `ctx`. f32 stays in f32, and a bad label gives its row the loss NaN and
+// throws at the next synchronising call (core/cuda_fault.h).
+void softmax_forward(CudaContext& ctx, const View& x, const View& y);
+void softmax_backward(CudaContext& ctx, const View& dy, const View& y, const View& dx);
+void log_softmax_forward(CudaContext& ctx, const View& x, const View& y);
+void log_softmax_backward(CudaContext& ctx, const View& dy, const View& y, const View& dx);
+void cross_entropy_forward(CudaContext& ctx, const View& logits, const View& labels,
+                           const View& targets, const View& loss, const View& lse,
+                           const CrossEntropyParams& p);
+void cross_entropy_backward(CudaContext& ctx, const View& g, const View& logits, const View& labels,
+                            const View& targets, const View& lse, const View& dlogits,
+                            const CrossEntropyParams& p);
+
 }  // namespace ditto::kernels

@@ -1,6 +1,6 @@
 #include "autograd/ops/batch_norm.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "autograd/apply.h"
 #include "autograd/ops/checks.h"
@@ -20,26 +20,30 @@ class BatchNormFunction final : public Function {
     const Tensor x = inputs[0].contiguous(), gamma = inputs[1], beta = inputs[2],
                  residual = inputs[3].contiguous();
     const Shape channels{x.dim(-1)};
+    const int64_t rows = x.numel() / std::max<int64_t>(1, x.dim(-1));
     Tensor mean = Tensor::empty(channels, x.dtype(), x.device()), variance = mean;
+    Tensor running_mean, running_var;  // those to update
     if (params_.training) {
       variance = Tensor::empty(channels, x.dtype(), x.device());
       on_device(x.device(), [&](auto& ctx) {
         kernels::batch_norm_statistics(ctx, x.view(), mean.view(), variance.view());
       });
-      if (running_mean_.defined()) update_running(x, mean, variance);
+      running_mean = running_mean_, running_var = running_var_;
     } else {
       mean =
           running_mean_.contiguous().clone();  // later training must not change what was used here
       variance = running_var_.contiguous();
     }
     Tensor invstd = Tensor::empty(channels, x.dtype(), x.device());
-    on_float(x.dtype(), "batch_norm", [&](auto zero) {
-      using T = decltype(zero);
-      const T* var = variance.data<T>();
-      T* out = invstd.data<T>();
-      for (int64_t c = 0; c < channels[0]; ++c)
-        out[c] = static_cast<T>(1 / std::sqrt(double(var[c]) + params_.eps));
+    on_device(x.device(), [&](auto& ctx) {
+      kernels::batch_norm_finish(ctx, mean.view(), variance.view(), rows,
+                                 {.eps = params_.eps, .momentum = params_.momentum}, invstd.view(),
+                                 running_mean.view(), running_var.view());
     });
+    if (running_mean.defined()) {
+      running_mean.storage()->bump_version();
+      running_var.storage()->bump_version();
+    }
     Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
     on_device(x.device(), [&](auto& ctx) {
       kernels::batch_norm_apply(ctx, x.view(), mean.view(), invstd.view(), gamma.view(),
@@ -80,22 +84,6 @@ class BatchNormFunction final : public Function {
   }
 
  private:
-  void update_running(const Tensor& x, const Tensor& mean, const Tensor& variance) {
-    const double n = static_cast<double>(x.numel() / x.dim(-1)), unbiased = n / (n - 1);
-    const double m = params_.momentum;
-    on_float(x.dtype(), "batch_norm", [&](auto zero) {
-      using T = decltype(zero);
-      T *rm = running_mean_.data<T>(), *rv = running_var_.data<T>();
-      const T *bm = mean.data<T>(), *bv = variance.data<T>();
-      for (int64_t c = 0; c < x.dim(-1); ++c) {
-        rm[c] = static_cast<T>((1 - m) * rm[c] + m * bm[c]);
-        rv[c] = static_cast<T>((1 - m) * rv[c] + m * unbiased * bv[c]);
-      }
-    });
-    running_mean_.storage()->bump_version();
-    running_var_.storage()->bump_version();
-  }
-
   BatchNormParams params_;
   Tensor running_mean_, running_var_;
   Saved x_, y_, gamma_, mean_, invstd_;

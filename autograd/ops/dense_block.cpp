@@ -1,11 +1,10 @@
 #include "autograd/ops/dense_block.h"
 
-#include <cmath>
-
 #include "autograd/apply.h"
 #include "autograd/ops/checks.h"
 #include "kernels/batch_norm.h"
 #include "kernels/dense_block.h"
+#include "kernels/elementwise.h"
 
 namespace ditto {
 namespace {
@@ -19,7 +18,7 @@ Tensor part(const Tensor& vector, int64_t begin, int64_t n) {
 void copy_channels(const Tensor& x, const Tensor& features) {
   View target = features.view();
   target.shape = x.shape();
-  copy_view(x.view(), target);
+  on_device(x.device(), [&](auto& ctx) { kernels::copy(ctx, x.view(), target); });
 }
 
 }  // namespace
@@ -42,25 +41,29 @@ class DenseBlockFunction final : public Function {
     Tensor mean = Tensor::zeros({channels}, x.dtype(), x.device()),
            variance = Tensor::zeros({channels}, x.dtype(), x.device()),
            invstd = Tensor::zeros({channels}, x.dtype(), x.device());
-    const double rows = static_cast<double>(x.numel() / x.dim(3));
+    const int64_t rows = x.numel() / x.dim(3);
     int64_t in = x.dim(3);
     on_device(x.device(), [&](auto& ctx) {
       if (params_.training)
         kernels::batch_norm_statistics(ctx, x.view(), part(mean, 0, in).view(),
                                        part(variance, 0, in).view());
-      int64_t done = 0;
       for (size_t i = 1, layer = 0; i < inputs.size(); i += 3, ++layer) {
         const Tensor gamma = inputs[i].contiguous(), beta = inputs[i + 1].contiguous(),
                      w = inputs[i + 2].contiguous();
         const int64_t k = w.dim(0);
+        const Tensor &running_mean = running_[2 * layer], &running_var = running_[2 * layer + 1];
+        const kernels::BatchNormFinish finish{.eps = params_.eps, .momentum = params_.momentum};
         if (params_.training) {
-          invert(variance, invstd, done, in);
-          done = in;
-          update_running(layer, in, rows, mean, variance);
+          kernels::batch_norm_finish(ctx, part(mean, 0, in).view(), part(variance, 0, in).view(),
+                                     rows, finish, part(invstd, 0, in).view(), running_mean.view(),
+                                     running_var.view());
+          for (const Tensor* running : {&running_mean, &running_var})
+            if (running->defined()) running->storage()->bump_version();
         } else {
-          mean = running_[2 * layer].clone();  // later training must not change what was used here
+          mean = running_mean.clone();  // later training must not change what was used here
           invstd = Tensor::empty({in}, x.dtype(), x.device());
-          invert(running_[2 * layer + 1].contiguous(), invstd, 0, in);
+          kernels::batch_norm_finish(ctx, View{}, running_var.contiguous().view(), rows, finish,
+                                     invstd.view(), View{}, View{});
         }
         const kernels::DenseNorm norm{mean.view(), invstd.view(), gamma.view(), beta.view()};
         const bool statistics = params_.training && in + k < channels;
@@ -120,32 +123,6 @@ class DenseBlockFunction final : public Function {
   }
 
  private:
-  void invert(const Tensor& variance, const Tensor& invstd, int64_t begin, int64_t end) const {
-    on_float(variance.dtype(), "dense_block", [&]<class T>(T) {
-      const T* from = variance.data<T>();
-      T* to = invstd.data<T>();
-      for (int64_t c = begin; c < end; ++c)
-        to[c] = static_cast<T>(1 / std::sqrt(double(from[c]) + params_.eps));
-    });
-  }
-
-  void update_running(size_t layer, int64_t in, double rows, const Tensor& mean,
-                      const Tensor& variance) {
-    Tensor &to_mean = running_[2 * layer], &to_var = running_[2 * layer + 1];
-    if (!to_mean.defined()) return;
-    const double m = params_.momentum, unbiased = rows / (rows - 1);
-    on_float(mean.dtype(), "dense_block", [&]<class T>(T) {
-      T *rm = to_mean.data<T>(), *rv = to_var.data<T>();
-      const T *bm = mean.data<T>(), *bv = variance.data<T>();
-      for (int64_t c = 0; c < in; ++c) {
-        rm[c] = static_cast<T>((1 - m) * rm[c] + m * bm[c]);
-        rv[c] = static_cast<T>((1 - m) * rv[c] + m * unbiased * bv[c]);
-      }
-    });
-    to_mean.storage()->bump_version();
-    to_var.storage()->bump_version();
-  }
-
   BatchNormParams params_;
   Tensors running_;  // mean and variance of each layer
   Saved features_;

@@ -1,0 +1,198 @@
+// expect_same_on_cuda: runs a kernel on the CPU and on the CUDA device (a GPU or the emulated one)
+// and compares what they write.
+#pragma once
+
+#ifdef DITTO_HAS_CUDA
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/cuda_context.h"
+#include "core/rng.h"
+#include "core/view.h"
+#include "tests/support/catch.h"
+#ifdef DITTO_CUDA_EMULATED
+#include "tests/cuda_emulation/simt.h"
+#endif
+
+namespace ditto::testing {
+
+// A contiguous operand on the host; default constructed it is one that is absent.
+struct Array {
+  Shape shape;
+  Dtype dtype = Dtype::F32;
+  std::vector<char> bytes;
+
+  Array() = default;
+  Array(const Shape& shape, Dtype dtype)
+      : shape(shape), dtype(dtype), bytes(static_cast<size_t>(shape.numel() * size_of(dtype))) {}
+  template <class T>
+  T* data() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
+  template <class T>
+  const T* data() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
+};
+
+// Normal numbers, scaled.
+inline Array random_array(const Shape& shape, Dtype dtype, uint64_t seed, double scale = 1,
+                          double shift = 0) {
+  Array array(shape, dtype);
+  Rng rng(seed);
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    const double value = shift + scale * rng.normal();
+    if (dtype == Dtype::F64)
+      array.data<double>()[i] = value;
+    else
+      array.data<float>()[i] = static_cast<float>(value);
+  }
+  return array;
+}
+// Whole numbers in [0, n).
+inline Array random_indices(const Shape& shape, Dtype dtype, uint64_t seed, int64_t n) {
+  Array array(shape, dtype);
+  Rng rng(seed);
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    const uint64_t value = rng.below(static_cast<uint64_t>(n));
+    if (dtype == Dtype::I64)
+      array.data<int64_t>()[i] = static_cast<int64_t>(value);
+    else if (dtype == Dtype::I32)
+      array.data<int32_t>()[i] = static_cast<int32_t>(value);
+    else
+      array.data<uint8_t>()[i] = static_cast<uint8_t>(value);
+  }
+  return array;
+}
+
+// A copy of an array in device memory, `shift` elements behind a 256-byte boundary.
+class OnDevice {
+ public:
+  OnDevice(CudaContext& ctx, const Array& array, int64_t shift) : ctx_(ctx), array_(&array) {
+    const size_t skip = static_cast<size_t>(shift * size_of(array.dtype));
+    cuda_check(cudaMalloc(&memory_, skip + array.bytes.size() + 1), "cudaMalloc");
+    data_ = static_cast<char*>(memory_) + skip;
+    if (!array.bytes.empty())
+      cuda_check(cudaMemcpyAsync(data_, array.bytes.data(), array.bytes.size(),
+                                 cudaMemcpyHostToDevice, ctx.stream()),
+                 "cudaMemcpyAsync");
+    ctx.synchronize();
+  }
+  ~OnDevice() { cudaFree(memory_); }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+  View view() const {
+    if (array_->shape.empty()) return {};
+    return {data_, array_->dtype, ctx_.device(), array_->shape, contiguous_strides(array_->shape)};
+  }
+  Array read() const {
+    Array out = *array_;
+    if (!out.bytes.empty())
+      cuda_check(cudaMemcpyAsync(out.bytes.data(), data_, out.bytes.size(), cudaMemcpyDeviceToHost,
+                                 ctx_.stream()),
+                 "cudaMemcpyAsync");
+    ctx_.synchronize();
+    return out;
+  }
+
+ private:
+  CudaContext& ctx_;
+  const Array* array_;
+  void* memory_ = nullptr;
+  char* data_ = nullptr;
+};
+
+inline View host_view(Array& array) {
+  if (array.shape.empty()) return {};
+  return {array.bytes.data(), array.dtype, kCpu, array.shape, contiguous_strides(array.shape)};
+}
+
+// The first difference beyond tolerance * (1 + |expected|), or "". NaN equals NaN.
+inline std::string difference(const Array& expected, const Array& got, double tolerance) {
+  if (!is_floating(expected.dtype))
+    return expected.bytes == got.bytes ? "" : "integers differ in " + to_string(expected.shape);
+  for (int64_t i = 0; i < expected.shape.numel(); ++i) {
+    const bool wide = expected.dtype == Dtype::F64;
+    const double a = wide ? expected.data<double>()[i] : expected.data<float>()[i];
+    const double b = wide ? got.data<double>()[i] : got.data<float>()[i];
+    if (std::isnan(a) ? std::isnan(b) : a == b) continue;
+    if (!(std::fabs(a - b) <= tolerance * (1 + std::fabs(a))))
+      return "element " + std::to_string(i) + " of " + to_string(expected.shape) + " is " +
+             error_text(b) + ", not " + error_text(a);
+  }
+  return "";
+}
+
+inline bool cuda_device_present() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return true;
+  cudaGetLastError();
+  return false;
+}
+
+using Views = std::vector<View>;
+
+// call(ctx, inputs, outputs) runs the kernel; `outputs` are copied in first, for kernels that
+// update. On the device it runs with aligned and with misaligned operands, and emulated with
+// several orders of threads. The results of all runs on the device must be the same bytes for equal
+// alignment, and agree with the CPU's within the tolerance.
+template <class Call>
+void expect_same_on_cuda(const std::vector<Array>& inputs, const std::vector<Array>& outputs,
+                         double tolerance, Call&& call) {
+  const auto host_views = [](std::vector<Array>& arrays) {
+    Views views;
+    for (Array& array : arrays) views.push_back(host_view(array));
+    return views;
+  };
+  std::vector<Array> in = inputs, expected = outputs;
+  CpuContext cpu{.threads = 1};
+  call(cpu, host_views(in), host_views(expected));
+
+  CudaContext& ctx = cuda_context(0);
+  for (const int64_t shift : {0, 1}) {
+    std::vector<Array> first;
+#ifdef DITTO_CUDA_EMULATED
+    const uint64_t before = emulation::schedule_seed();
+    for (const uint64_t seed : {before, before + 1, before + 2}) {
+      emulation::set_schedule_seed(seed);
+#else
+    for (const int seed : {0, 1}) {
+#endif
+      std::vector<std::unique_ptr<OnDevice>> memory;
+      Views in_views, out_views;
+      for (const Array& array : inputs) {
+        memory.push_back(std::make_unique<OnDevice>(ctx, array, shift));
+        in_views.push_back(memory.back()->view());
+      }
+      for (const Array& array : outputs) {
+        memory.push_back(std::make_unique<OnDevice>(ctx, array, shift));
+        out_views.push_back(memory.back()->view());
+      }
+      call(ctx, in_views, out_views);
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        if (outputs[i].shape.empty()) continue;
+        const Array got = memory[inputs.size() + i]->read();
+        INFO("output " << i << ", shift " << shift << ", seed " << seed);
+        CHECK(difference(expected[i], got, tolerance) == "");
+        first.resize(outputs.size());
+        if (first[i].bytes.empty()) first[i] = got;
+        CHECK(first[i].bytes == got.bytes);
+      }
+    }
+#ifdef DITTO_CUDA_EMULATED
+    emulation::set_schedule_seed(before);
+#endif
+  }
+}
+
+inline double tolerance_of(Dtype dtype, double f32 = 2e-6) {
+  return dtype == Dtype::F64 ? 1e-13 : f32;
+}
+
+}  // namespace ditto::testing
+
+#endif  // DITTO_HAS_CUDA
