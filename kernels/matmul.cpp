@@ -5,32 +5,11 @@
 
 #include "core/parallel.h"
 #include "core/storage.h"
+#include "kernels/matmul_sizes.h"
 #include "kernels/onednn.h"
 
 namespace ditto::kernels {
 namespace {
-
-struct Sizes {
-  int64_t m, n, k;
-};
-
-Sizes checked_sizes(const View& a, const View& b, const View& c, const MatmulParams& p) {
-  check(is_floating(a.dtype), "[matmul] needs dtype f32 or f64, got", a.dtype);
-  for (const View* view : {&a, &b, &c}) {
-    check(view->defined(), "[matmul] undefined argument");
-    check(view->device.is_cpu(), "[matmul] CPU kernel, but the device is", view->device);
-    check(view->dtype == a.dtype, "[matmul] dtypes differ:", a.dtype, "and", view->dtype);
-    check(view->shape.rank() == 2, "[matmul] needs 2 dimensions, got", view->shape);
-    check(view->is_contiguous(), "[matmul] not contiguous:", view->shape, "strides", view->strides);
-  }
-  const Sizes s{a.shape[p.transpose_a ? 1 : 0], b.shape[p.transpose_b ? 0 : 1],
-                a.shape[p.transpose_a ? 0 : 1]};
-  check(b.shape[p.transpose_b ? 1 : 0] == s.k, "[matmul] inner sizes differ: A", a.shape,
-        p.transpose_a ? "transposed," : "and", "B", b.shape, p.transpose_b ? "transposed" : "");
-  const Shape expected{s.m, s.n};
-  check(c.shape == expected, "[matmul] C has shape", c.shape, "but should have", expected);
-  return s;
-}
 
 // C = beta C, for an empty sum. beta = 0 overwrites NaN too.
 template <class T>
@@ -38,7 +17,7 @@ void scale(int64_t count, double beta, T* c) {
   for (int64_t i = 0; i < count; ++i) c[i] = beta == 0 ? T{0} : static_cast<T>(beta * c[i]);
 }
 
-void multiply(CpuContext& ctx, const Sizes& s, const float* a, const float* b, float* c,
+void multiply(CpuContext& ctx, const MatmulSizes& s, const float* a, const float* b, float* c,
               const MatmulParams& p) {
   const onednn::ThreadScope scope(ctx);
   onednn::check_status(dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', s.m, s.n,
@@ -57,7 +36,7 @@ constexpr int64_t kLanes = 4;
 // sum runs over k in order: results do not depend on the number of threads.
 constexpr int64_t kRows = 4, kColumns = 2 * kLanes;
 
-void multiply(CpuContext& ctx, const Sizes& s, const double* a, const double* b, double* c,
+void multiply(CpuContext& ctx, const MatmulSizes& s, const double* a, const double* b, double* c,
               const MatmulParams& p) {
   const int64_t panels = (s.n + kColumns - 1) / kColumns, blocks = (s.m + kRows - 1) / kRows;
   const Storage packed(panels * kColumns * s.k * int64_t{sizeof(double)}, kCpu);
@@ -105,8 +84,28 @@ void multiply(CpuContext& ctx, const Sizes& s, const double* a, const double* b,
 
 }  // namespace
 
+MatmulSizes checked_matmul_sizes(Device device, const View& a, const View& b, const View& c,
+                                 const MatmulParams& p) {
+  check(is_floating(a.dtype), "[matmul] needs dtype f32 or f64, got", a.dtype);
+  for (const View* view : {&a, &b, &c}) {
+    check(view->defined(), "[matmul] undefined argument");
+    check(view->device == device, "[matmul] the kernel runs on", device, "but the argument is on",
+          view->device);
+    check(view->dtype == a.dtype, "[matmul] dtypes differ:", a.dtype, "and", view->dtype);
+    check(view->shape.rank() == 2, "[matmul] needs 2 dimensions, got", view->shape);
+    check(view->is_contiguous(), "[matmul] not contiguous:", view->shape, "strides", view->strides);
+  }
+  const MatmulSizes s{a.shape[p.transpose_a ? 1 : 0], b.shape[p.transpose_b ? 0 : 1],
+                      a.shape[p.transpose_a ? 0 : 1]};
+  check(b.shape[p.transpose_b ? 1 : 0] == s.k, "[matmul] inner sizes differ: A", a.shape,
+        p.transpose_a ? "transposed," : "and", "B", b.shape, p.transpose_b ? "transposed" : "");
+  const Shape expected{s.m, s.n};
+  check(c.shape == expected, "[matmul] C has shape", c.shape, "but should have", expected);
+  return s;
+}
+
 void matmul(CpuContext& ctx, const View& a, const View& b, const View& c, const MatmulParams& p) {
-  const Sizes s = checked_sizes(a, b, c, p);
+  const MatmulSizes s = checked_matmul_sizes(kCpu, a, b, c, p);
   if (s.m == 0 || s.n == 0) return;
   on_float(a.dtype, "matmul", [&]<class T>(T) {
     if (s.k == 0 || p.alpha == 0) return scale(s.m * s.n, p.beta, c.as<T>());

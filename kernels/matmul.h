@@ -1,6 +1,7 @@
 // Matrix product kernels: C = alpha * op(A) op(B) + beta * C, row-major and contiguous.
 //
-// f32 runs through oneDNN's sgemm; f64 is our plain blocked loop.
+// On the CPU, f32 runs through oneDNN's sgemm and f64 through our plain blocked loop; on CUDA both
+// through cuBLAS.
 #pragma once
 
 #include "core/context.h"
@@ -17,5 +18,7 @@ struct MatmulParams {
 
 // A, B, C: 2-D. Throws "[matmul] ..." when dtypes or inner sizes differ. K = 0 gives beta * C.
 void matmul(CpuContext& ctx, const View& a, const View& b, const View& c, const MatmulParams& p);
+// f32 inputs are rounded to TF32 where the context allows it.
+void matmul(CudaContext& ctx, const View& a, const View& b, const View& c, const MatmulParams& p);
 
 }  // namespace ditto::kernels
