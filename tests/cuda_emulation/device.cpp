@@ -2,7 +2,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
+#include "tests/cuda_emulation/checker.h"
 #include "tests/cuda_emulation/scheduler.h"
 
 namespace ditto::emulation {
@@ -29,6 +31,13 @@ uint3 block_index() { return scheduler().block_index(); }
 dim3 block_dim() { return scheduler().launch().block; }
 dim3 grid_dim() { return scheduler().launch().grid; }
 
+std::function<void()> thread_body(Closure closure) {
+  return [closure = std::move(closure)] {
+    checker::arguments(closure.bound.get(), closure.bytes);
+    closure.call(closure.bound.get());
+  };
+}
+
 void* shared_memory(const SharedKey& key, size_t bytes) {
   Scheduler& self = scheduler();
   const Scheduler::Pause pause;
@@ -54,7 +63,10 @@ int sync_threads_or(int predicate, Site site) {
   return scheduler().barrier(BarrierKind::kOr, predicate, site);
 }
 
-void atomic_access(void*, size_t, Site site) { scheduler().step(site); }
+void atomic_access(void* address, size_t bytes, Site site) {
+  scheduler().step(site);
+  checker::access(address, bytes, checker::Access::kAtomic, nullptr, site);
+}
 
 uint64_t warp_call(const WarpCall& call, Site site) { return scheduler().warp_call(call, site); }
 

@@ -34,16 +34,19 @@ struct Closure {
   size_t bytes;
   void (*call)(const void* bound);
 };
-void launch(cudaStream_t stream, const char* name, dim3 grid, dim3 block, size_t shared_bytes,
-            Closure thread_body);
+std::function<void()> thread_body(Closure closure);
+
+template <class Body>
+std::function<void()> thread_body(Body body) {
+  return thread_body(Closure{std::make_shared<const Body>(std::move(body)), sizeof(Body),
+                             [](const void* bound) { (*static_cast<const Body*>(bound))(); }});
+}
 
 // What kernels/launch.cuh calls, with a lambda.
 template <class Body>
 void launch(cudaStream_t stream, const char* name, dim3 grid, dim3 block, size_t shared_bytes,
-            Body thread_body) {
-  Closure closure{std::make_shared<const Body>(std::move(thread_body)), sizeof(Body),
-                  [](const void* bound) { (*static_cast<const Body*>(bound))(); }};
-  launch(stream, name, grid, block, shared_bytes, std::move(closure));
+            Body body) {
+  launch(stream, name, grid, block, shared_bytes, thread_body(std::move(body)));
 }
 
 // Built-in variables of the running thread.

@@ -21,8 +21,8 @@ class Fiber {
   // The next switch to this fiber calls entry() afresh; what stood on the stack is forgotten.
   void restart();
 
-  const char* stack_begin() const { return stack_; }
-  const char* stack_end() const { return stack_ + size_; }
+  // Whether the address lies on this fiber's stack.
+  bool holds(const void* address) const { return address >= stack_ && address < stack_ + size_; }
 
  private:
   static void enter();

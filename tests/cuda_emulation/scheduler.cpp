@@ -13,10 +13,6 @@
 namespace ditto::emulation {
 namespace {
 
-std::string text_of(uint3 v) {
-  return "(" + std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")";
-}
-
 std::string hex(uint32_t lanes) {
   char text[16];
   std::snprintf(text, sizeof text, "0x%08x", lanes);
@@ -29,12 +25,16 @@ std::string text_of(const WarpCall& call) {
 
 uint64_t count(const dim3& d) { return uint64_t{d.x} * d.y * d.z; }
 
+}  // namespace
+
 uint3 unravel(uint64_t i, const dim3& d) {
   return {static_cast<unsigned>(i % d.x), static_cast<unsigned>(i / d.x % d.y),
           static_cast<unsigned>(i / d.x / d.y)};
 }
 
-}  // namespace
+std::string text_of(uint3 v) {
+  return "(" + std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")";
+}
 
 Scheduler& Scheduler::mine() {
   thread_local Scheduler scheduler;

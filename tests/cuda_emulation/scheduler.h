@@ -127,4 +127,8 @@ class Scheduler {
   Thread* starting_ = nullptr;  // what the idle fiber that is switched to must run
 };
 
+// Index of the i-th block or thread, x fastest, and its text "(x,y,z)".
+uint3 unravel(uint64_t i, const dim3& sizes);
+std::string text_of(uint3 index);
+
 }  // namespace ditto::emulation

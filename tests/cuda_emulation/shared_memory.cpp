@@ -51,7 +51,7 @@ SharedArray& SharedMemory::add(const SharedKey* key, size_t bytes) {
   used_ += kRedzone + (bytes + kRedzone - 1) / kRedzone * kRedzone;
   if constexpr (kAddressSanitizer) __asan_unpoison_memory_region(array.data, bytes);
   std::memset(array.data, 0xFF, bytes);
-  checker::shared_array(array.data, bytes);
+  checker::shared_array(array.data, bytes, key ? key->name : "(dynamic)");
   arrays_.push_back(array);
   return arrays_.back();
 }
