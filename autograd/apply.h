@@ -6,6 +6,7 @@
 #include "autograd/function.h"
 #include "autograd/grad_mode.h"
 #include "autograd/profiler.h"
+#include "core/current_op.h"
 
 namespace ditto {
 
@@ -25,6 +26,7 @@ auto apply(const Tensors& inputs, Options&&... options) {
   const bool recording = needs_recording(inputs);
   auto run = [&] {
     ProfileRegion region(node->name());
+    CurrentOp op(node->name());
     NoGrad guard;  // ops used inside forward must not record themselves
     return node->forward(detached(inputs));
   };

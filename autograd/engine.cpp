@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "autograd/apply.h"
+#include "core/current_op.h"
 #include "kernels/elementwise.h"
 
 namespace ditto {
@@ -137,6 +138,7 @@ class Engine {
           "was freed by an earlier backward; pass retain_graph to use it twice");
     Tensors inputs = [&] {
       ProfileBackward timed(node);
+      CurrentOp op(node.name());
       return node.backward(grads);
     }();
     check(inputs.size() == node.edges_.size(), "[backward]", node.name(), "returned", inputs.size(),

@@ -13,7 +13,14 @@ std::atomic<int>& default_threads() {
   return threads;
 }
 
+std::atomic<bool> tf32_on{false}, deterministic_on{false};
+
 }  // namespace
+
+bool tf32_allowed() { return tf32_on.load(std::memory_order_relaxed); }
+void allow_tf32(bool on) { tf32_on = on; }
+bool deterministic() { return deterministic_on.load(std::memory_order_relaxed); }
+void set_deterministic(bool on) { deterministic_on = on; }
 
 CpuContext& cpu_context() {
   thread_local CpuContext context{default_threads().load()};

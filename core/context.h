@@ -24,6 +24,15 @@ CpuContext& cpu_context();
 void set_num_threads(int threads);
 int num_threads();
 
+// TF32 matrix products and convolutions in f32 on CUDA: inputs rounded to 10 bits of mantissa,
+// several times faster. Off by default, process-wide.
+bool tf32_allowed();
+void allow_tf32(bool on);
+// Restricts CUDA libraries to algorithms that give the same bits in every run. Off by default,
+// process-wide; our own kernels always do.
+bool deterministic();
+void set_deterministic(bool on);
+
 #ifdef DITTO_HAS_CUDA
 inline constexpr bool kHasCuda = true;
 CudaContext& cuda_context(int index);

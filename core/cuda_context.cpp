@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <utility>
+
+#include "core/cuda_memory.h"
+#include "core/device_choice.h"
 
 namespace ditto {
 namespace {
@@ -18,6 +22,14 @@ void cublas_check(cublasStatus_t status, Literal call) {
 void cudnn_check(cudnnStatus_t status, Literal call) {
   check(status == CUDNN_STATUS_SUCCESS, Literal("[cudnn]", call.file, call.line), call.text,
         "failed:", cudnnGetErrorString(status));
+}
+
+// Makes the device current for this thread's calls of the runtime.
+void set_device(int index) {
+  thread_local int current = -1;
+  if (current == index) return;
+  cuda_check(cudaSetDevice(index), "cudaSetDevice", index);
+  current = index;
 }
 
 int attribute(cudaDeviceAttr what, int index) {
@@ -52,7 +64,7 @@ cudaStream_t cuda_compute_stream(int index) {
     streams->resize(static_cast<size_t>(index) + 1, nullptr);
   cudaStream_t& stream = (*streams)[static_cast<size_t>(index)];
   if (!stream) {
-    cuda_check(cudaSetDevice(index), "cudaSetDevice", index);
+    set_device(index);
     // Non-blocking: no hidden order with the legacy default stream, which nothing here uses.
     cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
   }
@@ -60,6 +72,7 @@ cudaStream_t cuda_compute_stream(int index) {
 }
 
 CudaContext::CudaContext(int index) : index_(index) {
+  set_device(index);
   stream_ = cuda_compute_stream(index);
   multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount, index);
   shared_bytes_limit_ = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
@@ -69,7 +82,7 @@ CudaContext::~CudaContext() {
   // Errors are ignored: at the end of a process the driver may be gone already.
   if (cublas_) cublasDestroy(cublas_);
   if (cudnn_) cudnnDestroy(cudnn_);
-  if (workspace_) cudaFreeAsync(workspace_, workspace_stream_);
+  cuda_release(index_, workspace_, workspace_bytes_, workspace_stream_);
   if (fault_) {
     cudaStreamSynchronize(stream_);  // kernels may still want to report
     cudaFreeHost(fault_);
@@ -78,6 +91,12 @@ CudaContext::~CudaContext() {
 
 cublasContext* CudaContext::cublas() {
   if (!cublas_) cublas_check(cublasCreate(&cublas_), "cublasCreate");
+  if (cublas_tf32_ != tf32_allowed()) {
+    cublas_tf32_ = tf32_allowed();
+    cublas_check(
+        cublasSetMathMode(cublas_, cublas_tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
+        "cublasSetMathMode");
+  }
   if (cublas_stream_ != stream_) {
     cublas_check(cublasSetStream(cublas_, stream_), "cublasSetStream");
     cublas_stream_ = stream_;
@@ -96,17 +115,12 @@ cudnnContext* CudaContext::cudnn() {
 
 void* CudaContext::workspace(int64_t bytes) {
   if (bytes > workspace_bytes_ || workspace_stream_ != stream_) {
-    if (workspace_)
-      cuda_check(cudaFreeAsync(workspace_, workspace_stream_), "cudaFreeAsync of the workspace");
-    workspace_ = nullptr;
-    workspace_bytes_ = std::max(bytes, workspace_bytes_);
+    const int64_t asked = std::max(bytes, workspace_bytes_);
+    cuda_release(index_, std::exchange(workspace_, nullptr), std::exchange(workspace_bytes_, 0),
+                 workspace_stream_);
+    workspace_ = cuda_allocate(*this, asked, stream_);
+    workspace_bytes_ = asked;
     workspace_stream_ = stream_;
-    if (workspace_bytes_ > 0) {
-      const int64_t asked = std::exchange(workspace_bytes_, 0);
-      cuda_check(cudaMallocAsync(&workspace_, static_cast<size_t>(asked), stream_),
-                 "cudaMallocAsync of a workspace of", asked, "bytes");
-      workspace_bytes_ = asked;
-    }
   }
   return workspace_;
 }
@@ -127,15 +141,16 @@ void CudaContext::synchronize() {
 
 CudaContext& cuda_context(int index) {
   thread_local std::vector<std::unique_ptr<CudaContext>> contexts;
-  thread_local int current = -1;
   const auto i = static_cast<size_t>(index);
-  check(index >= 0, "[cuda] no such device:", index);
-  if (i >= contexts.size()) contexts.resize(i + 1);
-  if (!contexts[i]) contexts[i] = std::make_unique<CudaContext>(index);
-  if (current != index) {
-    cuda_check(cudaSetDevice(index), "cudaSetDevice", index);
-    current = index;
+  if (index < 0 || i >= contexts.size() || !contexts[i]) [[unlikely]] {
+    std::string answer;
+    const int count = cuda_device_count(&answer);
+    if (index < 0 || index >= count)
+      fail("[cuda] there is no cuda:" + std::to_string(index) + "; the driver answered:", answer);
+    if (i >= contexts.size()) contexts.resize(i + 1);
+    contexts[i] = std::make_unique<CudaContext>(index);
   }
+  set_device(index);
   return *contexts[i];
 }
 

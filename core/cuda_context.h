@@ -68,6 +68,7 @@ class CudaContext {
   cudaStream_t stream_ = nullptr;
   cublasContext* cublas_ = nullptr;
   cudnnContext* cudnn_ = nullptr;
+  bool cublas_tf32_ = false;
   cudaStream_t cublas_stream_ = nullptr, cudnn_stream_ = nullptr, workspace_stream_ = nullptr;
   void* workspace_ = nullptr;
   int64_t workspace_bytes_ = 0;

@@ -1,37 +1,19 @@
-// Dtype: the element types a tensor can store, and the 16-bit floats as storage types.
+// Dtype: the element types a tensor can store.
 //
 // Arithmetic runs in f32 and f64; bf16 and f16 are stored and widened to f32 (decision A.13.1 in
 // docs/design.md).
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <string>
 #include <type_traits>
 
 #include "core/error.h"
+#include "core/half.h"
 
 namespace ditto {
 
 enum class Dtype : uint8_t { F32, F64, BF16, F16, I32, I64, U8, Bool };
-
-// bfloat16: the upper half of an IEEE float, rounded to nearest even.
-struct BFloat16 {
-  uint16_t bits = 0;
-  BFloat16() = default;
-  explicit BFloat16(float value);
-  explicit operator float() const {
-    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-  }
-};
-
-// IEEE binary16, rounded to nearest even.
-struct Float16 {
-  uint16_t bits = 0;
-  Float16() = default;
-  explicit Float16(float value);
-  explicit operator float() const;
-};
 
 template <class T>
 struct DtypeOf;

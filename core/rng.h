@@ -11,19 +11,29 @@
 #include <string_view>
 #include <utility>
 
+#include "core/host_device.h"
+
 namespace ditto {
 
 // One block: four 32-bit words for a 128-bit counter and a 64-bit key.
-constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, uint64_t key) {
+struct PhiloxWords {
+  uint32_t word[4];
+};
+HD constexpr PhiloxWords philox(PhiloxWords counter, uint64_t key) {
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t{0xD2511F53} * counter[0], b = uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ k0, static_cast<uint32_t>(b),
-               static_cast<uint32_t>(a >> 32) ^ counter[3] ^ k1, static_cast<uint32_t>(a)};
+    const uint32_t* c = counter.word;
+    const uint64_t a = uint64_t{0xD2511F53} * c[0], b = uint64_t{0xCD9E8D57} * c[2];
+    counter = {{static_cast<uint32_t>(b >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(b),
+                static_cast<uint32_t>(a >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(a)}};
     k0 += 0x9E3779B9;
     k1 += 0xBB67AE85;
   }
   return counter;
+}
+constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, uint64_t key) {
+  const PhiloxWords out = philox({{counter[0], counter[1], counter[2], counter[3]}}, key);
+  return {out.word[0], out.word[1], out.word[2], out.word[3]};
 }
 
 // What the numbers are for; streams of different purposes never meet.

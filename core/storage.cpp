@@ -11,6 +11,11 @@
 #include "core/error.h"
 #include "core/sanitizer.h"
 
+#ifdef DITTO_HAS_CUDA
+#include "core/cuda_memory.h"
+#include "core/device_choice.h"
+#endif
+
 namespace ditto {
 namespace {
 
@@ -25,8 +30,13 @@ int64_t size_class(int64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-class CpuAllocator {
+// Host memory in blocks that are kept for reuse.
+class HostAllocator {
  public:
+  using Allocate = void* (*)(int64_t bytes, int64_t size_class);
+  using Free = void (*)(void*);
+  HostAllocator(Allocate allocate, Free free) : system_allocate_(allocate), system_free_(free) {}
+
   void* allocate(int64_t bytes) {
     const int64_t size = size_class(bytes);
     std::lock_guard lock(mutex_);
@@ -36,10 +46,10 @@ class CpuAllocator {
       list.pop_back();
       stats_.cached -= size;
     } else {
-      block = system_allocate(bytes, size);
+      block = system_allocate_(bytes, size);
       if (!block && stats_.cached > 0) {
         release_all();
-        block = system_allocate(bytes, size);
+        block = system_allocate_(bytes, size);
       }
       check(block != nullptr, "[storage] out of memory: asked for", size, "bytes while",
             stats_.current, "are in use");
@@ -56,7 +66,7 @@ class CpuAllocator {
     std::lock_guard lock(mutex_);
     stats_.current -= size;
     if (kPassThrough) {
-      std::free(block);
+      system_free_(block);
       return;
     }
     stats_.cached += size;
@@ -77,45 +87,100 @@ class CpuAllocator {
   }
 
  private:
-  static void* system_allocate(int64_t bytes, int64_t size) {
-    // The sanitizer sees an overflow only behind a block without slack.
-    void* block = nullptr;
-    const auto wanted = static_cast<size_t>(kPassThrough ? std::max<int64_t>(bytes, 1) : size);
-    return posix_memalign(&block, 64, wanted) == 0 ? block : nullptr;
-  }
   void release_all() {
     for (auto& [size, list] : free_) {
-      for (void* block : list) std::free(block);
+      for (void* block : list) system_free_(block);
       list.clear();
     }
     stats_.cached = 0;
   }
 
+  Allocate system_allocate_;
+  Free system_free_;
   std::mutex mutex_;
   std::unordered_map<int64_t, std::vector<void*>> free_;
   MemoryStats stats_;
 };
 
+// The sanitizer sees an overflow only behind a block without slack.
+int64_t wanted_bytes(int64_t bytes, int64_t size) {
+  return kPassThrough ? std::max<int64_t>(bytes, 1) : size;
+}
+
 // Never destroyed: tensors with static storage may be released after main.
-CpuAllocator& cpu_allocator() {
-  static CpuAllocator* instance = new CpuAllocator;
+HostAllocator& cpu_allocator() {
+  static HostAllocator* instance = new HostAllocator(
+      [](int64_t bytes, int64_t size) {
+        void* block = nullptr;
+        const auto wanted = static_cast<size_t>(wanted_bytes(bytes, size));
+        return posix_memalign(&block, 64, wanted) == 0 ? block : nullptr;
+      },
+      std::free);
   return *instance;
 }
 
+#ifdef DITTO_HAS_CUDA
+HostAllocator& pinned_allocator() {
+  static HostAllocator* instance = new HostAllocator(
+      [](int64_t bytes, int64_t size) { return cuda_allocate_pinned(wanted_bytes(bytes, size)); },
+      cuda_release_pinned);
+  return *instance;
+}
+#endif
+
 }  // namespace
 
-Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) {
+Storage::Storage(int64_t bytes, Device device, HostMemory memory) : bytes_(bytes), device_(device) {
   check(bytes >= 0, "[storage] negative size:", bytes);
   // Beyond any address space; rounding up to the size class must not overflow.
   check(bytes <= int64_t{1} << 56, "[storage] out of memory: asked for", bytes, "bytes");
+#ifdef DITTO_HAS_CUDA
+  if (device.is_cuda()) {
+    CudaContext& ctx = cuda_context(device.index);
+    stream_ = ctx.stream();
+    data_ = cuda_allocate(ctx, bytes, ctx.stream());
+    return;
+  }
+  // Without a device there is nothing to be pinned for.
+  pinned_ = memory == HostMemory::Pinned && cuda_device_count() > 0;
+  if (pinned_) {
+    data_ = pinned_allocator().allocate(bytes);
+    return;
+  }
+#endif
   check(device.is_cpu(), "[storage] this build has no CUDA support:", device);
+  static_cast<void>(memory);
   data_ = cpu_allocator().allocate(bytes);
 }
 
-Storage::~Storage() { cpu_allocator().release(data_, bytes_); }
+Storage::~Storage() {
+#ifdef DITTO_HAS_CUDA
+  if (device_.is_cuda()) {
+    cuda_release(device_.index, data_, bytes_, static_cast<cudaStream_t>(stream_));
+    return;
+  }
+  if (pinned_) {
+    pinned_allocator().release(data_, bytes_);
+    return;
+  }
+#endif
+  cpu_allocator().release(data_, bytes_);
+}
 
+#ifdef DITTO_HAS_CUDA
+MemoryStats memory_stats(Device device) {
+  return device.is_cuda() ? cuda_memory_stats(device.index) : cpu_allocator().stats();
+}
+void reset_peak_memory(Device device) {
+  device.is_cuda() ? cuda_reset_peak_memory(device.index) : cpu_allocator().reset_peak();
+}
+void release_cached_memory(Device device) {
+  device.is_cuda() ? cuda_release_cached_memory(device.index) : cpu_allocator().release_cached();
+}
+#else
 MemoryStats memory_stats(Device) { return cpu_allocator().stats(); }
 void reset_peak_memory(Device) { cpu_allocator().reset_peak(); }
 void release_cached_memory(Device) { cpu_allocator().release_cached(); }
+#endif
 
 }  // namespace ditto

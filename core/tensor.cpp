@@ -4,9 +4,16 @@
 #include <cmath>
 #include <cstring>
 
+#ifdef DITTO_HAS_CUDA
+#include "core/cuda_copy.h"
+#endif
+
 namespace ditto {
 
-Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
+namespace {
+
+// Bytes of a tensor of that shape; throws when there is no such number.
+int64_t checked_bytes(const Shape& shape, Dtype dtype) {
   int64_t bytes = size_of(dtype);
   bool is_empty = false;
   for (int64_t size : shape) {
@@ -16,14 +23,27 @@ Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
     check(!__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes),
           "[empty] shape is too large:", shape);
   }
+  return is_empty ? 0 : bytes;
+}
+
+}  // namespace
+
+Tensor Tensor::allocate(const Shape& shape, Dtype dtype, Device device, HostMemory memory) {
+  const int64_t bytes = checked_bytes(shape, dtype);
   Tensor out;
-  out.storage_ = make_pooled<Storage>(is_empty ? 0 : bytes, device);
+  out.storage_ = make_pooled<Storage>(bytes, device, memory);
   out.shape_ = shape;
   out.strides_ = contiguous_strides(shape);
   out.dtype_ = dtype;
   return out;
 }
 
+Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
+  return allocate(shape, dtype, device, HostMemory::Plain);
+}
+Tensor Tensor::empty_pinned(const Shape& shape, Dtype dtype) {
+  return allocate(shape, dtype, kCpu, HostMemory::Pinned);
+}
 Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) {
   return full(shape, 0.0, dtype, device);
 }
@@ -57,6 +77,7 @@ double Tensor::item() const {
   View target = view();
   target.data = &value;
   target.dtype = Dtype::F64;
+  target.device = kCpu;
   copy_view(view(), target);
   return value;
 }
@@ -127,11 +148,20 @@ Tensor Tensor::to(Dtype dtype) const {
 Tensor Tensor::to(Device target) const {
   if (!defined() || target == device()) return *this;
   refuse_tracked("to");
-  fail("[to] this build has no CUDA support:", target);
+  Tensor out = empty(shape_, dtype_, target);
+  out.copy_(*this);
+  return out;
 }
 
 Tensor& Tensor::fill_(double value) {
   refuse_in_place("fill_");
+#ifdef DITTO_HAS_CUDA
+  if (device().is_cuda()) {
+    fill_on_device(cuda_context(device().index), value, view());
+    storage_->bump_version();
+    return *this;
+  }
+#endif
   View source = view();
   source.data = &value;
   source.dtype = Dtype::F64;

@@ -26,6 +26,9 @@ class Tensor {
 
   // New tensors. `empty` leaves the elements uninitialised.
   static Tensor empty(const Shape& shape, Dtype dtype = Dtype::F32, Device device = kCpu);
+  // Uninitialised, on the CPU, in memory that copies to and from a CUDA device run from in the
+  // background.
+  static Tensor empty_pinned(const Shape& shape, Dtype dtype = Dtype::F32);
   static Tensor zeros(const Shape& shape, Dtype dtype = Dtype::F32, Device device = kCpu);
   static Tensor ones(const Shape& shape, Dtype dtype = Dtype::F32, Device device = kCpu);
   static Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::F32,
@@ -102,6 +105,7 @@ class Tensor {
   }
 
  private:
+  static Tensor allocate(const Shape& shape, Dtype dtype, Device device, HostMemory memory);
   void refuse_tracked(const char* member) const;
   void refuse_in_place(const char* member) const;
 
@@ -139,11 +143,11 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape, Dtype dtype) 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   check(defined(), "[to_vector] the tensor is undefined");
-  check(device().is_cpu(), "[to_vector] the tensor is on", device());
   std::vector<T> values(static_cast<size_t>(numel()));
   View target = view();
   target.data = values.data();
   target.dtype = dtype_of<T>;
+  target.device = kCpu;
   target.strides = contiguous_strides(shape_);
   copy_view(view(), target);
   return values;

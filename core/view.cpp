@@ -2,24 +2,15 @@
 
 #include <cstring>
 
+#include "core/convert.h"
 #include "core/parallel.h"
+
+#ifdef DITTO_HAS_CUDA
+#include "core/cuda_copy.h"
+#endif
 
 namespace ditto {
 namespace {
-
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, From>)
-    return value;
-  else if constexpr (std::is_same_v<From, BFloat16> || std::is_same_v<From, Float16>)
-    return convert<To>(static_cast<float>(value));
-  else if constexpr (std::is_same_v<To, bool>)
-    return value != From{};
-  else if constexpr (std::is_same_v<To, BFloat16> || std::is_same_v<To, Float16>)
-    return To(static_cast<float>(value));
-  else
-    return static_cast<To>(value);
-}
 
 // Rows of the last dimension are copied in a tight loop; the outer index is unravelled once per
 // row.
@@ -61,7 +52,11 @@ bool View::is_contiguous() const {
 
 void copy_view(const View& src, const View& dst) {
   check(src.shape == dst.shape, "[copy] shapes differ:", src.shape, "and", dst.shape);
-  check(src.device.is_cpu() && dst.device.is_cpu(), "[copy] CPU only:", src.device, dst.device);
+#ifdef DITTO_HAS_CUDA
+  if (src.device.is_cuda() || dst.device.is_cuda()) return copy_view_cuda(src, dst);
+#endif
+  check(src.device.is_cpu() && dst.device.is_cpu(),
+        "[copy] this build has no CUDA support:", src.device, dst.device);
   if (dst.numel() == 0) return;
   if (src.dtype == dst.dtype && src.is_contiguous() && dst.is_contiguous()) {
     const int64_t bytes = size_of(src.dtype);

@@ -27,7 +27,8 @@ struct View {
 };
 
 // Copies src into dst of the same shape: any strides, any pair of dtypes (floats to integers
-// truncate towards zero, anything to bool is `!= 0`). CPU only.
+// truncate towards zero, anything to bool is `!= 0`). Between any two devices; what arrives on the
+// host is there on return.
 void copy_view(const View& src, const View& dst);
 
 }  // namespace ditto

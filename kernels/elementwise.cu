@@ -13,10 +13,11 @@
 // divisions instead of parts: several times slower for every size.
 #include <array>
 
+#include "core/cuda_copy_kernels.h"
 #include "core/dtype.h"
 #include "kernels/elementwise.h"
 #include "kernels/launch.cuh"
-#include "kernels/strided.h"
+#include "kernels/strided.cuh"
 
 namespace ditto::kernels {
 namespace {
@@ -78,68 +79,30 @@ void map(CudaContext& ctx, const char* name, const F& f, int64_t n, T* y, const 
          y, x...);
 }
 
-// Where operands a and b have the element that belongs to a place of the contiguous output.
-struct Broadcast {
-  int rank;
-  int64_t size[Shape::kMaxRank], a[Shape::kMaxRank], b[Shape::kMaxRank];
-};
-
 // y[i] = f(g[i]..., a[..], b[..]): g is the gradient that backward kernels are handed, or nothing.
 template <class T, class F, class... G>
 __global__ void __launch_bounds__(kBlock)
-    broadcast_kernel(F f, Broadcast at, uint32_t n, T* y, const T* a, const T* b, const G*... g) {
+    broadcast_kernel(F f, Walk<2> walk, uint32_t n, T* y, const T* a, const T* b, const G*... g) {
   const uint32_t i = blockIdx.x * static_cast<uint32_t>(kBlock) + threadIdx.x;
   if (i >= n) return;
-  int64_t from_a = 0, from_b = 0;
-  uint32_t rest = i;
-  for (int d = at.rank - 1; d > 0; --d) {
-    const uint32_t size = static_cast<uint32_t>(at.size[d]), next = rest / size;
-    const int64_t k = rest - next * size;
-    from_a += k * at.a[d];
-    from_b += k * at.b[d];
-    rest = next;
-  }
-  from_a += rest * at.a[0];
-  from_b += rest * at.b[0];
-  y[i] = f(g[i]..., a[from_a], b[from_b]);
-}
-
-template <class T, class F, class... G>
-void map_broadcast(CudaContext& ctx, const char* name, const F& f, Broadcast at, int64_t n, T* y,
-                   const T* a, const T* b, const G*... g) {
-  if (n <= INT32_MAX) {
-    launch(ctx, name, broadcast_kernel<T, F, G...>, {.grid = divide_up(n, kBlock), .block = kBlock},
-           f, at, static_cast<uint32_t>(n), y, a, b, g...);
-    return;
-  }
-  int d = 0;  // two halves along the first dimension that has two
-  while (at.size[d] == 1) ++d;
-  const int64_t half = at.size[d] / 2, skip = n / at.size[d] * half;
-  Broadcast second = at;
-  at.size[d] = half;
-  second.size[d] -= half;
-  map_broadcast(ctx, name, f, at, skip, y, a, b, g...);
-  map_broadcast(ctx, name, f, second, n - skip, y + skip, a + half * at.a[d], b + half * at.b[d],
-                (g + skip)...);
+  int64_t at[2];
+  locate(walk, i, at);
+  y[i] = f(g[i]..., a[at[0]], b[at[1]]);
 }
 
 // y = f(g..., a, b), g contiguous like y.
 template <class T, class F, class... G>
 void map_two(CudaContext& ctx, const char* name, const F& f, const View& a, const View& b,
              const View& y, const G*... g) {
-  const StridedLoop<3> loop(y.shape, {a.strides, b.strides, y.strides});
   const T *pa = a.as<T>(), *pb = b.as<T>();
-  Broadcast at{};
-  at.rank = loop.shape.rank();
-  for (int d = 0; d < at.rank; ++d) {
-    at.size[d] = loop.shape[d];
-    at.a[d] = loop.strides[0][d];
-    at.b[d] = loop.strides[1][d];
-  }
-  if (at.rank == 1 && at.a[0] == 1 && at.b[0] == 1)
-    map(ctx, name, f, y.numel(), y.as<T>(), g..., pa, pb);
-  else
-    map_broadcast(ctx, name, f, at, y.numel(), y.as<T>(), pa, pb, g...);
+  T* py = y.as<T>();
+  const auto walk = make_walk(StridedLoop<2>(y.shape, {a.strides, b.strides}));
+  if (walk.rank == 1 && walk.stride[0][0] == 1 && walk.stride[1][0] == 1)
+    return map(ctx, name, f, y.numel(), py, g..., pa, pb);
+  in_parts(walk, y.numel(), [&](const auto& part, int64_t n, int64_t first, const auto& at) {
+    launch(ctx, name, broadcast_kernel<T, F, G...>, {.grid = divide_up(n, kBlock), .block = kBlock},
+           f, part, static_cast<uint32_t>(n), py + first, pa + at[0], pb + at[1], (g + first)...);
+  });
 }
 
 // What the kernels above apply to each element.
@@ -278,5 +241,14 @@ void scale(CudaContext& ctx, const View& x, double scale, const View& y) {
         static_cast<const T*>(x.as<T>()));
   });
 }
+
+void copy(CudaContext& ctx, const View& src, const View& dst) {
+  if (src.device == dst.device)
+    copy_on_device(ctx, src, dst);
+  else
+    copy_view(src, dst);
+}
+
+void fill(CudaContext& ctx, double value, const View& dst) { fill_on_device(ctx, value, dst); }
 
 }  // namespace ditto::kernels

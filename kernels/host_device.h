@@ -1,15 +1,10 @@
-// HD marks functions that both the host and the CUDA compiler must see; TypeList numbers the
-// elementwise operations.
+// HD (core/host_device.h), and TypeList, which numbers the elementwise operations.
 #pragma once
 
 #include <cstddef>
 #include <type_traits>
 
-#ifdef __CUDACC__
-#define HD __host__ __device__ inline
-#else
-#define HD inline
-#endif
+#include "core/host_device.h"
 
 namespace ditto {
 

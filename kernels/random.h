@@ -20,10 +20,15 @@ struct RandomStream {
 // Uniform in [low, high).
 void fill_uniform(CpuContext& ctx, const RandomStream& stream, double low, double high,
                   const View& y);
+void fill_uniform(CudaContext& ctx, const RandomStream& stream, double low, double high,
+                  const View& y);
 // Normal (Box-Muller on pairs of words).
 void fill_normal(CpuContext& ctx, const RandomStream& stream, double mean, double stddev,
                  const View& y);
+void fill_normal(CudaContext& ctx, const RandomStream& stream, double mean, double stddev,
+                 const View& y);
 // mask = 0 with probability p, else 1 / (1 - p).
 void fill_dropout_mask(CpuContext& ctx, const RandomStream& stream, double p, const View& mask);
+void fill_dropout_mask(CudaContext& ctx, const RandomStream& stream, double p, const View& mask);
 
 }  // namespace ditto::kernels
