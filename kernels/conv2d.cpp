@@ -18,9 +18,10 @@ const Conv2dProvider<T>& provider(const Conv2dShape&) {
     return plain_conv2d<T>();
 }
 
-void check_view(const View& view, const char* name, int rank, Dtype dtype) {
+void check_view(const View& view, const char* name, int rank, Dtype dtype, Device device) {
   check(view.defined(), "[conv2d] undefined argument:", name);
-  check(view.device.is_cpu(), "[conv2d] CPU kernel, but the device is", view.device, "of", name);
+  check(view.device == device, "[conv2d] the kernel runs on", device, "but", name, "is on",
+        view.device);
   check(view.dtype == dtype, "[conv2d] dtypes differ:", dtype, "and", view.dtype, "of", name);
   check(view.shape.rank() == rank, "[conv2d] needs", rank, "dimensions, got", view.shape, "for",
         name);
@@ -38,10 +39,11 @@ int64_t output_size(int64_t length, int64_t size, const Conv2dParams& p, const V
   return (padded - reach) / p.stride + 1;
 }
 
-Conv2dShape checked_shape(const View& x, const View& w, const View& bias, const Conv2dParams& p) {
+Conv2dShape checked_shape(Device device, const View& x, const View& w, const View& bias,
+                          const Conv2dParams& p) {
   check(is_floating(x.dtype), "[conv2d] needs dtype f32 or f64, got", x.dtype);
-  check_view(x, "x", 4, x.dtype);
-  check_view(w, "w", 4, x.dtype);
+  check_view(x, "x", 4, x.dtype, device);
+  check_view(w, "w", 4, x.dtype, device);
   check(p.stride >= 1, "[conv2d] stride must be at least 1, got", p.stride);
   check(p.padding >= 0, "[conv2d] padding must not be negative, got", p.padding);
   check(p.dilation >= 1, "[conv2d] dilation must be at least 1, got", p.dilation);
@@ -60,22 +62,12 @@ Conv2dShape checked_shape(const View& x, const View& w, const View& bias, const 
   check(w.shape[3] == s.c / s.groups, "[conv2d] weight channels do not match the input: w", w.shape,
         "x", x.shape, "groups", p.groups);
   if (bias.defined()) {
-    check_view(bias, "bias", 1, x.dtype);
+    check_view(bias, "bias", 1, x.dtype, device);
     check(bias.shape[0] == s.o, "[conv2d] bias does not match the output channels:", bias.shape,
           "and", s.o);
   }
   s.oh = output_size(s.h, s.kh, p, x, w);
   s.ow = output_size(s.w, s.kw, p, x, w);
-  return s;
-}
-
-// The checks of all three operations: x or dx, w or dw, bias or dbias, y or dy.
-Conv2dShape checked_shape(const View& x, const View& w, const View& bias, const View& y,
-                          const Conv2dParams& p) {
-  const Conv2dShape s = checked_shape(x, w, bias, p);
-  check_view(y, "y", 4, x.dtype);
-  const Shape expected{s.n, s.oh, s.ow, s.o};
-  check(y.shape == expected, "[conv2d] output shape is", y.shape, "but should be", expected);
   return s;
 }
 
@@ -87,7 +79,7 @@ T* pointer(const View& view) {
 template <class Pick>
 void forward(CpuContext& ctx, const View& x, const View& w, const View& bias, const View& y,
              const Conv2dParams& p, Pick pick) {
-  const Conv2dShape s = checked_shape(x, w, bias, y, p);
+  const Conv2dShape s = checked_conv2d_shape(kCpu, x, w, bias, y, p);
   if (s.n == 0) return;
   on_float(x.dtype, "conv2d", [&]<class T>(T) {
     pick(s, T{}).forward(ctx, s, pointer<T>(x), pointer<T>(w), pointer<T>(bias), pointer<T>(y));
@@ -97,7 +89,7 @@ void forward(CpuContext& ctx, const View& x, const View& w, const View& bias, co
 template <class Pick>
 void backward_data(CpuContext& ctx, const View& dy, const View& w, const View& dx,
                    const Conv2dParams& p, Pick pick) {
-  const Conv2dShape s = checked_shape(dx, w, View{}, dy, p);
+  const Conv2dShape s = checked_conv2d_shape(kCpu, dx, w, View{}, dy, p);
   if (s.n == 0) return;
   on_float(dx.dtype, "conv2d", [&]<class T>(T) {
     pick(s, T{}).backward_data(ctx, s, pointer<T>(dy), pointer<T>(w), pointer<T>(dx));
@@ -107,7 +99,7 @@ void backward_data(CpuContext& ctx, const View& dy, const View& w, const View& d
 template <class Pick>
 void backward_weights(CpuContext& ctx, const View& dy, const View& x, const View& dw,
                       const View& dbias, const Conv2dParams& p, Pick pick) {
-  const Conv2dShape s = checked_shape(x, dw, dbias, dy, p);
+  const Conv2dShape s = checked_conv2d_shape(kCpu, x, dw, dbias, dy, p);
   if (s.n == 0) {  // the sum over no images
     std::memset(dw.data, 0, static_cast<size_t>(dw.numel() * size_of(dw.dtype)));
     if (dbias.defined())
@@ -125,8 +117,17 @@ constexpr auto kPlain = []<class T>(const Conv2dShape&, T) -> auto& { return pla
 
 }  // namespace
 
+Conv2dShape checked_conv2d_shape(Device device, const View& x, const View& w, const View& bias,
+                                 const View& y, const Conv2dParams& p) {
+  const Conv2dShape s = checked_shape(device, x, w, bias, p);
+  check_view(y, "y", 4, x.dtype, device);
+  const Shape expected{s.n, s.oh, s.ow, s.o};
+  check(y.shape == expected, "[conv2d] output shape is", y.shape, "but should be", expected);
+  return s;
+}
+
 Shape conv2d_output_shape(const View& x, const View& w, const View& bias, const Conv2dParams& p) {
-  const Conv2dShape s = checked_shape(x, w, bias, p);
+  const Conv2dShape s = checked_shape(x.device, x, w, bias, p);
   return {s.n, s.oh, s.ow, s.o};
 }
 

@@ -7,6 +7,10 @@
 // contiguous, one dtype, H, W, C, O >= 1; N = 0 gives empty images and zero weight gradients. f32
 // runs through oneDNN (primitives cached per thread and shape); f64 is our plain loop, which is
 // also the reference. The same call with the same number of threads gives the same bits.
+//
+// On CUDA, f32 runs through cuDNN, and f64 (which cuDNN does not offer for NHWC) through our plain
+// kernels. With deterministic() the same call gives the same bits; tf32_allowed() lets inputs be
+// rounded to TF32.
 #pragma once
 
 #include "core/context.h"
@@ -33,6 +37,13 @@ void conv2d_backward_data(CpuContext& ctx, const View& dy, const View& w, const 
                           const Conv2dParams& p);
 // dw and, where defined, dbias; written (not accumulated).
 void conv2d_backward_weights(CpuContext& ctx, const View& dy, const View& x, const View& dw,
+                             const View& dbias, const Conv2dParams& p);
+
+void conv2d_forward(CudaContext& ctx, const View& x, const View& w, const View& bias, const View& y,
+                    const Conv2dParams& p);
+void conv2d_backward_data(CudaContext& ctx, const View& dy, const View& w, const View& dx,
+                          const Conv2dParams& p);
+void conv2d_backward_weights(CudaContext& ctx, const View& dy, const View& x, const View& dw,
                              const View& dbias, const Conv2dParams& p);
 
 }  // namespace ditto::kernels

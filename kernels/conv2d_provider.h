@@ -4,6 +4,7 @@
 
 #include "core/context.h"
 #include "kernels/conv2d.h"
+#include "kernels/host_device.h"
 
 namespace ditto::kernels {
 
@@ -15,11 +16,15 @@ struct Conv2dShape {
   int64_t oh, ow;      // y (N, OH, OW, O)
   int64_t stride, padding, dilation, groups;
 
-  int64_t group_inputs() const { return c / groups; }
-  int64_t group_outputs() const { return o / groups; }
+  HD int64_t group_inputs() const { return c / groups; }
+  HD int64_t group_outputs() const { return o / groups; }
   int64_t weights() const { return o * kh * kw * group_inputs(); }
   friend bool operator==(const Conv2dShape&, const Conv2dShape&) = default;
 };
+
+// The checks of all three operations on `device`: x or dx, w or dw, bias or dbias, y or dy.
+Conv2dShape checked_conv2d_shape(Device device, const View& x, const View& w, const View& bias,
+                                 const View& y, const Conv2dParams& p);
 
 // N >= 1, everything contiguous. bias and dbias may be null.
 template <class T>

@@ -4,6 +4,7 @@
 // has been taken when the call returns; to pageable memory the call waits; pinned memory is used
 // later, when the operation runs. Synchronous copies wait unless they stay on the device.
 #include <cstring>
+#include <utility>
 
 #include "tests/cuda_emulation/cudart_memory.h"
 #include "tests/cuda_emulation/cudart_runtime.h"
@@ -118,6 +119,22 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                             cudaStream_t stream) {
   return api_call("cudaMemcpyAsync", [&](Runtime& rt) {
     return copy(rt, to, from, bytes, kind, rt.stream(stream), true);
+  });
+}
+
+cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int from_device,
+                                size_t bytes, cudaStream_t stream) {
+  return api_call("cudaMemcpyPeerAsync", [&](Runtime& rt) {
+    const auto devices = static_cast<int>(rt.devices.size());
+    if (to_device < 0 || to_device >= devices || from_device < 0 || from_device >= devices)
+      return cudaErrorInvalidDevice;
+    for (const auto& [pointer, device] : {std::pair<const void*, int>(to, to_device),
+                                          std::pair<const void*, int>(from, from_device)}) {
+      const Allocation* buffer = memory().around(pointer);
+      if (bytes > 0 && (!buffer || buffer->kind == MemoryKind::Pinned || buffer->device != device))
+        return cudaErrorInvalidValue;
+    }
+    return copy(rt, to, from, bytes, cudaMemcpyDeviceToDevice, rt.stream(stream), true);
   });
 }
 

@@ -141,22 +141,22 @@ Allocation* Memory::around(const void* pointer) {
 
 std::string Memory::describe(const void* pointer) const {
   const auto address = reinterpret_cast<uintptr_t>(pointer);
-  if (auto after = buffers.upper_bound(address); after != buffers.begin()) {
-    const Allocation& buffer = std::prev(after)->second;
-    const size_t offset = address - std::prev(after)->first;
-    if (offset < buffer.bytes + 4096)
-      return (offset < buffer.bytes
-                  ? "byte " + std::to_string(offset) + " of a buffer of "
-                  : std::to_string(offset - buffer.bytes) + " bytes behind a buffer of ") +
-             extent(buffer) + " made\n" + buffer.made.text();
-  }
-  if (auto after = freed_.upper_bound(address); after != freed_.begin()) {
-    const auto& [begin, freed] = *std::prev(after);
+  const auto after = buffers.upper_bound(address);
+  const Allocation* before = after == buffers.begin() ? nullptr : &std::prev(after)->second;
+  const size_t offset = before ? address - std::prev(after)->first : 0;
+  if (before && offset < before->bytes)
+    return "byte " + std::to_string(offset) + " of a buffer of " + extent(*before) + " made\n" +
+           before->made.text();
+  if (const auto next = freed_.upper_bound(address); next != freed_.begin()) {
+    const auto& [begin, freed] = *std::prev(next);
     if (address - begin < freed.bytes)
       return "byte " + std::to_string(address - begin) + " of a freed buffer of " +
              std::to_string(freed.bytes) + " bytes, made\n" + freed.made.text() + "  freed\n" +
              freed.freed.text();
   }
+  if (before && offset < before->bytes + 4096)
+    return std::to_string(offset - before->bytes) + " bytes behind a buffer of " + extent(*before) +
+           " made\n" + before->made.text();
   return "memory that belongs to no device buffer";
 }
 

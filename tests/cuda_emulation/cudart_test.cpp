@@ -338,6 +338,9 @@ TEST_CASE("cudart double: accesses of operations are checked against buffers") {
 
 TEST_CASE("cudart double: memory limit, pools and their statistics") {
   const Clean clean;
+  cudaMemPool_t pool = nullptr;
+  ok(cudaDeviceGetDefaultMemPool(&pool, 0));
+  ok(cudaMemPoolTrimTo(pool, 0));
   size_t free = 0, total = 0;
   ok(cudaMemGetInfo(&free, &total));
   const size_t used = total - free;
@@ -351,10 +354,8 @@ TEST_CASE("cudart double: memory limit, pools and their statistics") {
   ok(cudaFree(a));
 
   const TestStream stream;
-  cudaMemPool_t pool = nullptr;
-  ok(cudaDeviceGetDefaultMemPool(&pool, 0));
   uint64_t threshold = UINT64_MAX, before = 0, value = 0;
-  ok(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &before));
+  ok(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &before));
   ok(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold));
   ok(cudaMallocAsync(&a, 800, stream));
   ok(cudaFreeAsync(a, stream));
@@ -368,8 +369,7 @@ TEST_CASE("cudart double: memory limit, pools and their statistics") {
   ok(cudaMemPoolTrimTo(pool, 0));
   ok(cudaMalloc(&b, 900));
   ok(cudaFree(b));
-  threshold = 0;
-  ok(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold));
+  ok(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &before));
   cudaGetLastError();
   set_memory_limit(size_t{8} << 30);
 }

@@ -1,0 +1,348 @@
+// Convolutions on CUDA: cuDNN for f32, our plain kernels (conv2d.cu) for f64 and for what cuDNN
+// refuses.
+//
+// Uses cuDNN's convolution calls of version 7 and not its graph API: they are deprecated but
+// present in 9.19, cover forward and both gradients over NHWC f32, and need descriptors that a test
+// double can check completely. Everything about them is in this file. cuDNN's heuristics rank the
+// algorithms once per shape; the ranked list is kept, descriptors with it, and an algorithm that
+// turns out not to be supported is struck off and the next one tried.
+#include <cudnn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cuda_conv2d.h"
+#include "kernels/lru_cache.h"
+
+namespace ditto::kernels {
+namespace {
+
+void cudnn_check(cudnnStatus_t status, Literal call, const Conv2dShape& s) {
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  throw_error(
+      Message("[conv2d] " + std::string(call.text) + " failed: " + cudnnGetErrorString(status) +
+                  " for x, w, stride, padding, dilation, groups",
+              call.file, call.line),
+      {to_string(Shape{s.n, s.h, s.w, s.c}), to_string(Shape{s.o, s.kh, s.kw, s.c / s.groups}),
+       std::to_string(s.stride), std::to_string(s.padding), std::to_string(s.dilation),
+       std::to_string(s.groups)});
+}
+
+// The four descriptors of a convolution.
+class Descriptors {
+ public:
+  Descriptors(const Conv2dShape& s, bool tf32) {
+    const auto i = [](int64_t value) { return static_cast<int>(value); };
+    cudnnTensorDescriptor_t tensors[2] = {};
+    for (int t = 0; t < 2; ++t) {
+      cudnn_check(cudnnCreateTensorDescriptor(&tensors[t]), "cudnnCreateTensorDescriptor", s);
+      (t == 0 ? x_ : y_).reset(tensors[t]);
+    }
+    cudnnFilterDescriptor_t filter = nullptr;
+    cudnn_check(cudnnCreateFilterDescriptor(&filter), "cudnnCreateFilterDescriptor", s);
+    w_.reset(filter);
+    cudnnConvolutionDescriptor_t convolution = nullptr;
+    cudnn_check(cudnnCreateConvolutionDescriptor(&convolution), "cudnnCreateConvolutionDescriptor",
+                s);
+    convolution_.reset(convolution);
+    cudnn_check(cudnnSetTensor4dDescriptor(x(), CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, i(s.n), i(s.c),
+                                           i(s.h), i(s.w)),
+                "cudnnSetTensor4dDescriptor of x", s);
+    cudnn_check(cudnnSetTensor4dDescriptor(y(), CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, i(s.n), i(s.o),
+                                           i(s.oh), i(s.ow)),
+                "cudnnSetTensor4dDescriptor of y", s);
+    cudnn_check(cudnnSetFilter4dDescriptor(w(), CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, i(s.o),
+                                           i(s.group_inputs()), i(s.kh), i(s.kw)),
+                "cudnnSetFilter4dDescriptor", s);
+    cudnn_check(cudnnSetConvolution2dDescriptor(
+                    this->convolution(), i(s.padding), i(s.padding), i(s.stride), i(s.stride),
+                    i(s.dilation), i(s.dilation), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+                "cudnnSetConvolution2dDescriptor", s);
+    cudnn_check(cudnnSetConvolutionGroupCount(this->convolution(), i(s.groups)),
+                "cudnnSetConvolutionGroupCount", s);
+    // The default lets f32 be rounded to TF32 on the way to the tensor cores.
+    cudnn_check(cudnnSetConvolutionMathType(this->convolution(),
+                                            tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
+                "cudnnSetConvolutionMathType", s);
+  }
+
+  cudnnTensorDescriptor_t x() const { return x_.get(); }
+  cudnnTensorDescriptor_t y() const { return y_.get(); }
+  cudnnFilterDescriptor_t w() const { return w_.get(); }
+  cudnnConvolutionDescriptor_t convolution() const { return convolution_.get(); }
+
+ private:
+  template <auto destroy>
+  struct Destroy {
+    template <class T>
+    void operator()(T* descriptor) const {
+      destroy(descriptor);
+    }
+  };
+  template <class Handle, auto destroy>
+  using Owner = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<destroy>>;
+
+  Owner<cudnnTensorDescriptor_t, cudnnDestroyTensorDescriptor> x_, y_;
+  Owner<cudnnFilterDescriptor_t, cudnnDestroyFilterDescriptor> w_;
+  Owner<cudnnConvolutionDescriptor_t, cudnnDestroyConvolutionDescriptor> convolution_;
+};
+
+// What the three operations call alike, under the names of the one in hand.
+struct Forward {
+  static constexpr int64_t kNumber = 0;
+  static constexpr const char *kName = "forward", *kCall = "cudnnConvolutionForward";
+  using Perf = cudnnConvolutionFwdAlgoPerf_t;
+  static constexpr int kCount = CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
+  static cudnnStatus_t rank(cudnnHandle_t h, const Descriptors& d, int count, int* found, Perf* p) {
+    return cudnnGetConvolutionForwardAlgorithm_v7(h, d.x(), d.w(), d.convolution(), d.y(), count,
+                                                  found, p);
+  }
+  static cudnnStatus_t workspace(cudnnHandle_t h, const Descriptors& d, int algo, size_t* bytes) {
+    return cudnnGetConvolutionForwardWorkspaceSize(h, d.x(), d.w(), d.convolution(), d.y(),
+                                                   cudnnConvolutionFwdAlgo_t(algo), bytes);
+  }
+  // inputs: x, w; output: y.
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* x,
+                           const float* w, float* y, void* space, size_t bytes) {
+    const float one = 1, zero = 0;
+    return cudnnConvolutionForward(h, &one, d.x(), x, d.w(), w, d.convolution(),
+                                   cudnnConvolutionFwdAlgo_t(algo), space, bytes, &zero, d.y(), y);
+  }
+};
+struct BackwardData {
+  static constexpr int64_t kNumber = 1;
+  static constexpr const char *kName = "backward_data", *kCall = "cudnnConvolutionBackwardData";
+  using Perf = cudnnConvolutionBwdDataAlgoPerf_t;
+  static constexpr int kCount = CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT;
+  static cudnnStatus_t rank(cudnnHandle_t h, const Descriptors& d, int count, int* found, Perf* p) {
+    return cudnnGetConvolutionBackwardDataAlgorithm_v7(h, d.w(), d.y(), d.convolution(), d.x(),
+                                                       count, found, p);
+  }
+  static cudnnStatus_t workspace(cudnnHandle_t h, const Descriptors& d, int algo, size_t* bytes) {
+    return cudnnGetConvolutionBackwardDataWorkspaceSize(h, d.w(), d.y(), d.convolution(), d.x(),
+                                                        cudnnConvolutionBwdDataAlgo_t(algo), bytes);
+  }
+  // inputs: dy, w; output: dx.
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* dy,
+                           const float* w, float* dx, void* space, size_t bytes) {
+    const float one = 1, zero = 0;
+    return cudnnConvolutionBackwardData(h, &one, d.w(), w, d.y(), dy, d.convolution(),
+                                        cudnnConvolutionBwdDataAlgo_t(algo), space, bytes, &zero,
+                                        d.x(), dx);
+  }
+};
+struct BackwardWeights {
+  static constexpr int64_t kNumber = 2;
+  static constexpr const char *kName = "backward_weights",
+                              *kCall = "cudnnConvolutionBackwardFilter";
+  using Perf = cudnnConvolutionBwdFilterAlgoPerf_t;
+  static constexpr int kCount = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT;
+  static cudnnStatus_t rank(cudnnHandle_t h, const Descriptors& d, int count, int* found, Perf* p) {
+    return cudnnGetConvolutionBackwardFilterAlgorithm_v7(h, d.x(), d.y(), d.convolution(), d.w(),
+                                                         count, found, p);
+  }
+  static cudnnStatus_t workspace(cudnnHandle_t h, const Descriptors& d, int algo, size_t* bytes) {
+    return cudnnGetConvolutionBackwardFilterWorkspaceSize(
+        h, d.x(), d.y(), d.convolution(), d.w(), cudnnConvolutionBwdFilterAlgo_t(algo), bytes);
+  }
+  // inputs: dy, x; output: dw.
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* dy,
+                           const float* x, float* dw, void* space, size_t bytes) {
+    const float one = 1, zero = 0;
+    return cudnnConvolutionBackwardFilter(h, &one, d.x(), x, d.y(), dy, d.convolution(),
+                                          cudnnConvolutionBwdFilterAlgo_t(algo), space, bytes,
+                                          &zero, d.w(), dw);
+  }
+};
+
+std::atomic<int64_t>& workspace_limit() {
+  static std::atomic<int64_t> limit{[] {
+    const char* text = std::getenv("DITTO_CUDNN_WORKSPACE");
+    return text && *text ? std::strtoll(text, nullptr, 10) : int64_t{256} << 20;
+  }()};
+  return limit;
+}
+
+struct Key {
+  Conv2dShape shape;
+  int64_t operation, device, tf32, deterministic, workspace;
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+struct Candidate {
+  int algorithm;
+  cudnnMathType_t math;
+  size_t workspace;
+};
+// What is left to try, best first; `refused` tells of the others.
+struct Plan {
+  std::unique_ptr<Descriptors> descriptors;
+  std::vector<Candidate> candidates;
+  std::string refused;
+  bool told = false;
+
+  void refuse(int algorithm, const std::string& why) {
+    refused += (refused.empty() ? "" : ", ") + std::to_string(algorithm) + " " + why;
+  }
+};
+
+thread_local std::string last_plan;
+
+template <class Operation>
+Plan prepare(CudaContext& ctx, const Key& key) {
+  Plan plan;
+  const Conv2dShape& s = key.shape;
+  // cuDNN counts elements in 32 bits here.
+  constexpr int64_t kMost = INT32_MAX;
+  if (s.n * s.h * s.w * s.c > kMost || s.n * s.oh * s.ow * s.o > kMost || s.weights() > kMost) {
+    plan.refused = "all: more than 2^31 elements";
+    return plan;
+  }
+  plan.descriptors = std::make_unique<Descriptors>(s, key.tf32 != 0);
+  typename Operation::Perf ranked[2 * Operation::kCount];
+  int count = 0;
+  const cudnnStatus_t status =
+      Operation::rank(ctx.cudnn(), *plan.descriptors, 2 * Operation::kCount, &count, ranked);
+  if (status == CUDNN_STATUS_NOT_SUPPORTED) {
+    plan.refused = "all: not supported";
+    return plan;
+  }
+  cudnn_check(status, "cudnnGetConvolution...Algorithm_v7", s);
+  for (int i = 0; i < count; ++i) {
+    const auto& perf = ranked[i];
+    const int algorithm = static_cast<int>(perf.algo);
+    if (perf.status != CUDNN_STATUS_SUCCESS) continue;
+    if (key.deterministic != 0 && perf.determinism != CUDNN_DETERMINISTIC) {
+      plan.refuse(algorithm, "not deterministic");
+      continue;
+    }
+    // The size is asked for again: the ranking's is an estimate.
+    const cudnnMathType_t math = key.tf32 != 0 ? perf.mathType : CUDNN_FMA_MATH;
+    cudnn_check(cudnnSetConvolutionMathType(plan.descriptors->convolution(), math),
+                "cudnnSetConvolutionMathType", s);
+    size_t bytes = 0;
+    if (Operation::workspace(ctx.cudnn(), *plan.descriptors, algorithm, &bytes) !=
+        CUDNN_STATUS_SUCCESS) {
+      plan.refuse(algorithm, "not supported");
+      continue;
+    }
+    if (static_cast<int64_t>(bytes) > key.workspace) {
+      plan.refuse(algorithm, "needs " + std::to_string(bytes) + " bytes of workspace");
+      continue;
+    }
+    plan.candidates.push_back({algorithm, math, bytes});
+  }
+  if (plan.candidates.empty() && plan.refused.empty()) plan.refused = "all: none was offered";
+  return plan;
+}
+
+// Enough for the passes of a deep DenseNet, whose every layer has its own shape.
+constexpr size_t kCacheCapacity = 512;
+
+// True when cuDNN computed it; false when the plain kernels have to.
+template <class Operation>
+bool run_cudnn(CudaContext& ctx, const Conv2dShape& s, const float* first, const float* second,
+               float* out) {
+  // cuDNN reads and writes 16 bytes at a time; a view may begin anywhere.
+  for (const float* pointer : {first, second, static_cast<const float*>(out)})
+    if (reinterpret_cast<uintptr_t>(pointer) % 16 != 0) {
+      last_plan = "plain kernels (refused: all: an address is no multiple of 16)";
+      return false;
+    }
+  thread_local LruCache<Key, Plan> cache(kCacheCapacity);
+  const Key key{
+      s, Operation::kNumber, ctx.index(), tf32_allowed(), deterministic(), cudnn_workspace_limit()};
+  Plan& plan = cache.get(key, [&] { return prepare<Operation>(ctx, key); });
+  while (!plan.candidates.empty()) {
+    const Candidate best = plan.candidates.front();
+    cudnn_check(cudnnSetConvolutionMathType(plan.descriptors->convolution(), best.math),
+                "cudnnSetConvolutionMathType", s);
+    void* space =
+        best.workspace > 0 ? ctx.workspace(static_cast<int64_t>(best.workspace)) : nullptr;
+    const cudnnStatus_t status = Operation::run(ctx.cudnn(), *plan.descriptors, best.algorithm,
+                                                first, second, out, space, best.workspace);
+    if (status == CUDNN_STATUS_SUCCESS) {
+      last_plan = "cudnn algorithm " + std::to_string(best.algorithm) +
+                  (plan.refused.empty() ? "" : " (refused: " + plan.refused + ")");
+      return true;
+    }
+    if (status != CUDNN_STATUS_NOT_SUPPORTED) cudnn_check(status, Operation::kCall, s);
+    plan.refuse(best.algorithm, "not supported");
+    plan.candidates.erase(plan.candidates.begin());
+  }
+  last_plan = "plain kernels (refused: " + plan.refused + ")";
+  if (!std::exchange(plan.told, true))
+    std::fprintf(stderr, "ditto: [conv2d] %s of x %s, w %s runs on the %s\n", Operation::kName,
+                 to_string(Shape{s.n, s.h, s.w, s.c}).c_str(),
+                 to_string(Shape{s.o, s.kh, s.kw, s.group_inputs()}).c_str(), last_plan.c_str());
+  return false;
+}
+
+template <class T>
+T* pointer(const View& view) {
+  return static_cast<T*>(view.data);  // dtype is checked; null where undefined
+}
+
+}  // namespace
+
+int64_t cudnn_workspace_limit() { return workspace_limit().load(std::memory_order_relaxed); }
+void set_cudnn_workspace_limit(int64_t bytes) { workspace_limit() = bytes; }
+const std::string& last_conv2d_plan() { return last_plan; }
+
+void conv2d_forward(CudaContext& ctx, const View& x, const View& w, const View& bias, const View& y,
+                    const Conv2dParams& p) {
+  const Conv2dShape s = checked_conv2d_shape(ctx.device(), x, w, bias, y, p);
+  if (s.n == 0) return;
+  on_float(x.dtype, "conv2d", [&]<class T>(T) {
+    T* const out = pointer<T>(y);
+    if constexpr (std::is_same_v<T, float>)
+      if (run_cudnn<Forward>(ctx, s, pointer<T>(x), pointer<T>(w), out)) {
+        if (bias.defined()) add_bias<T>(ctx, s.n * s.oh * s.ow, s.o, pointer<T>(bias), out);
+        return;
+      }
+    conv2d_forward_direct<T>(ctx, s, pointer<T>(x), pointer<T>(w), pointer<T>(bias), out);
+  });
+}
+
+void conv2d_backward_data(CudaContext& ctx, const View& dy, const View& w, const View& dx,
+                          const Conv2dParams& p) {
+  const Conv2dShape s = checked_conv2d_shape(ctx.device(), dx, w, View{}, dy, p);
+  if (s.n == 0) return;
+  on_float(dx.dtype, "conv2d", [&]<class T>(T) {
+    if constexpr (std::is_same_v<T, float>)
+      if (run_cudnn<BackwardData>(ctx, s, pointer<T>(dy), pointer<T>(w), pointer<T>(dx))) return;
+    conv2d_backward_data_direct<T>(ctx, s, pointer<T>(dy), pointer<T>(w), pointer<T>(dx));
+  });
+}
+
+void conv2d_backward_weights(CudaContext& ctx, const View& dy, const View& x, const View& dw,
+                             const View& dbias, const Conv2dParams& p) {
+  const Conv2dShape s = checked_conv2d_shape(ctx.device(), x, dw, dbias, dy, p);
+  if (s.n == 0) {  // the sum over no images
+    for (const View* gradient : {&dw, &dbias})
+      if (gradient->defined())
+        cuda_check(
+            cudaMemsetAsync(gradient->data, 0,
+                            static_cast<size_t>(gradient->numel() * size_of(gradient->dtype)),
+                            ctx.stream()),
+            "cudaMemsetAsync of a weight gradient");
+    return;
+  }
+  on_float(x.dtype, "conv2d", [&]<class T>(T) {
+    bool done = false;
+    if constexpr (std::is_same_v<T, float>)
+      done = run_cudnn<BackwardWeights>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));
+    if (!done)
+      conv2d_backward_weights_direct<T>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));
+    if (dbias.defined())
+      bias_gradient<T>(ctx, s.n * s.oh * s.ow, s.o, pointer<T>(dy), pointer<T>(dbias));
+  });
+}
+
+}  // namespace ditto::kernels
