@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/cuda_emulation/counters.h"
+#include "tests/cuda_emulation/cudart.h"
 #include "tests/cuda_emulation/races.h"
 #include "tests/cuda_emulation/regions.h"
 #include "tests/cuda_emulation/report.h"
@@ -53,6 +54,7 @@ struct State {
   std::vector<Range> constants;  // read-only memory of the program
   Range arguments{0, 0};
   std::vector<Finding> findings;
+  std::vector<Region*> touched;                                 // device memory, in this launch
   std::set<std::tuple<const char*, uint32_t, uint32_t>> known;  // each finding is reported once
 };
 
@@ -150,7 +152,20 @@ void end_launch() {
   State& s = state();
   if (counters::enabled()) counters::end_launch();
   const std::vector<Finding> findings = std::exchange(s.findings, {});
+  struct Piece {
+    const void* begin;
+    size_t bytes;
+    bool write;
+  };
+  std::vector<Piece> pieces;
+  for (Region* region : std::exchange(s.touched, {})) {
+    region->races.for_each_touched(s.launch, [&](size_t offset, size_t bytes, bool write) {
+      pieces.push_back({reinterpret_cast<const void*>(region->begin + offset), bytes, write});
+    });
+  }
   s.mutex.unlock();
+  // The stream double compares them with the work of other streams.
+  for (const Piece& piece : pieces) record_kernel_access(piece.begin, piece.bytes, piece.write);
   for (const Finding& f : findings) {
     const auto [file, line] = source_of(f.place);
     std::string text = f.text;
@@ -230,6 +245,10 @@ void access(const void* pointer, size_t bytes, Access kind, const void* pc, Site
   if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && address % bytes != 0)
     find("misaligned", place, who() + region->describe(address) + ", no multiple of the size");
 
+  if (!region->shared_name && region->last_launch != s.launch) {
+    region->last_launch = s.launch;
+    s.touched.push_back(region);
+  }
   const size_t offset = address - region->begin;
   uint8_t* const written = &region->written[offset];
   if (kind != Access::kWrite && !std::all_of(written, written + bytes, [](auto w) { return w; }))

@@ -48,6 +48,13 @@ void RaceShadow::resize(size_t bytes) {
   pages_.resize((bytes + kPageBytes - 1) / kPageBytes);
 }
 
+RaceShadow::Touched RaceShadow::touched(const Cell& cell) {
+  if (cell.write.clock != 0 || (cell.other_block.clock != 0 && cell.other_block.write))
+    return Touched::kWritten;
+  const bool read = cell.read.clock != 0 || cell.other_block.clock != 0;
+  return read ? Touched::kRead : Touched::kNot;
+}
+
 const AccessRecord* RaceShadow::conflict(Cell& cell, const AccessRecord& access,
                                          const BlockClock& clock, bool between_blocks) {
   // What this block left in the cell before another block came is the other block's now.

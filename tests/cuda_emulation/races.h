@@ -52,6 +52,10 @@ class RaceShadow {
                              const AccessRecord& access, const BlockClock& clock,
                              bool between_blocks);
 
+  // Calls f(offset, bytes, write) for pieces that the launch touched, in order and merged.
+  template <class F>
+  void for_each_touched(uint64_t launch, F f) const;
+
  private:
   // Of this block the last write and the last reads of two threads; of other blocks the one access
   // that conflicts with most.
@@ -67,11 +71,36 @@ class RaceShadow {
 
   static constexpr size_t kPageBytes = 256;
 
+  enum class Touched { kNot, kRead, kWritten };
+  static Touched touched(const Cell& cell);
   static const AccessRecord* conflict(Cell& cell, const AccessRecord& access,
                                       const BlockClock& clock, bool between_blocks);
 
   std::vector<std::unique_ptr<Page>> pages_;
   AccessRecord found_;
 };
+
+template <class F>
+void RaceShadow::for_each_touched(uint64_t launch, F f) const {
+  Touched state = Touched::kNot;
+  size_t begin = 0;
+  auto next = [&](size_t offset, Touched now) {
+    if (now == state) return;
+    if (state != Touched::kNot) f(begin, offset - begin, state == Touched::kWritten);
+    state = now;
+    begin = offset;
+  };
+  for (size_t p = 0; p < pages_.size(); ++p) {
+    const Page* page = pages_[p].get();
+    if (!page || page->launch != launch) {
+      next(p * kPageBytes, Touched::kNot);
+      continue;
+    }
+    const size_t step = page->bytewise ? 1 : 4;
+    for (size_t i = 0; i < page->cells.size(); ++i)
+      next(p * kPageBytes + i * step, touched(page->cells[i]));
+  }
+  next(pages_.size() * kPageBytes, Touched::kNot);
+}
 
 }  // namespace ditto::emulation

@@ -17,6 +17,7 @@ struct Region {
   const char* shared_name = nullptr;                                      // null: device memory
   std::unique_ptr<uint8_t[], void (*)(void*)> written{nullptr, nullptr};  // one per byte
   RaceShadow races;
+  uint64_t last_launch = 0;  // that touched it
 
   uintptr_t end() const { return begin + bytes; }
   bool holds(uintptr_t address) const { return address - begin < bytes; }
