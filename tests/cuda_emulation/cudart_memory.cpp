@@ -87,6 +87,9 @@ Allocation* Memory::allocate(MemoryKind kind, int device, size_t bytes) {
       ASAN_POISON_MEMORY_REGION(begin, bytes);
       arena_protect(true);
     }
+  } else {  // kernels may use it as it is
+    checker::allocate(begin, bytes, device);
+    checker::host_write(begin, bytes);
   }
   return &buffer;
 }
@@ -113,6 +116,7 @@ void Memory::release(char* begin) {
   if (freed_.size() > 4096) freed_.erase(freed_.begin());
   freed_[found->first] = {buffer.bytes, ++serial, buffer.made, buffer.freed};
   if (buffer.kind == MemoryKind::Pinned) {
+    checker::release(begin);
     std::free(begin);
   } else {
     if (is_open(buffer)) checker::release(begin);

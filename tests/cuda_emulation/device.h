@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/host_device.h"
 #include "tests/cuda_emulation/device_atomic.h"
 #include "tests/cuda_emulation/device_math.h"
 #include "tests/cuda_emulation/shared_memory.h"
@@ -100,6 +101,12 @@ inline constexpr int warpSize = 32;
 #define blockIdx (::ditto::emulation::block_index())
 #define blockDim (::ditto::emulation::block_dim())
 #define gridDim (::ditto::emulation::grid_dim())
+
+// Of a function that kernels share with the CPU, the linker keeps one copy: it might be the one
+// that is compiled without callbacks, whose accesses the checker would miss. So it has to be
+// inlined here.
+#undef HD
+#define HD __attribute__((always_inline)) inline
 
 #undef __launch_bounds__
 #define __launch_bounds__(...)
