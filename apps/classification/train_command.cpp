@@ -184,8 +184,7 @@ void TrainCommand::run(const Invocation& invocation) {
     if (trainer.ema()) {
       const std::string note =
           "Figures, matrices and calibration are those of the weights themselves; the averaged "
-          "weights (--ema) are in NAME-ema.safetensors, their accuracy is in the log and in "
-          "metrics.jsonl.";
+          "weights (--ema) have a column of the table and the files NAME-ema.safetensors.";
       if (std::count(report.notes.begin(), report.notes.end(), note) == 0)
         report.notes.push_back(note);
       const nn::EmaScope scope(*trainer.ema());
