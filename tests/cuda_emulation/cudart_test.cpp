@@ -5,80 +5,12 @@
 #include <vector>
 
 #include "tests/cuda_emulation/child.h"
-#include "tests/cuda_emulation/report.h"
-#include "tests/support/catch.h"
+#include "tests/cuda_emulation/cudart_fixture.h"
 
 namespace ditto::emulation {
 namespace {
 
 using testing::contains;
-
-void ok(cudaError_t error) {
-  INFO(cudaGetErrorName(error) << ": " << cudaGetErrorString(error));
-  CHECK(error == cudaSuccess);
-}
-
-// Ends with everything done and nothing reported.
-struct Clean {
-  ~Clean() {
-    clear_failures();
-    cudaDeviceSynchronize();
-    set_seed(0);
-    CHECK(take_reports().empty());
-    CHECK(cudaGetLastError() == cudaSuccess);
-  }
-};
-
-std::vector<Report> of_kind(const std::string& kind) {
-  std::vector<Report> found;
-  for (Report& report : take_reports()) {
-    INFO(report.kind << ": " << report.text);
-    CHECK(report.kind == kind);
-    if (report.kind == kind) found.push_back(std::move(report));
-  }
-  return found;
-}
-
-template <class T>
-struct DeviceArray {
-  explicit DeviceArray(size_t count) : count(count) {
-    ok(cudaMalloc(reinterpret_cast<void**>(&data), count * sizeof(T)));
-  }
-  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    ok(cudaMemcpy(data, values.data(), count * sizeof(T), cudaMemcpyHostToDevice));
-  }
-  ~DeviceArray() { ok(cudaFree(data)); }
-  std::vector<T> host() const {
-    std::vector<T> values(count);
-    ok(cudaMemcpy(values.data(), data, count * sizeof(T), cudaMemcpyDeviceToHost));
-    return values;
-  }
-  T* data = nullptr;
-  size_t count;
-};
-
-struct TestStream {
-  explicit TestStream(unsigned flags = cudaStreamNonBlocking) {
-    ok(cudaStreamCreateWithFlags(&handle, flags));
-  }
-  ~TestStream() { ok(cudaStreamDestroy(handle)); }
-  operator cudaStream_t() const { return handle; }
-  cudaStream_t handle = nullptr;
-};
-struct TestEvent {
-  explicit TestEvent(unsigned flags = cudaEventDisableTiming) {
-    ok(cudaEventCreateWithFlags(&handle, flags));
-  }
-  ~TestEvent() { ok(cudaEventDestroy(handle)); }
-  operator cudaEvent_t() const { return handle; }
-  cudaEvent_t handle = nullptr;
-};
-
-// One thread that runs `body`.
-void run(cudaStream_t stream, const char* name, std::function<void()> body) {
-  launch(stream, name, dim3(1), dim3(1), 0, std::move(body));
-  ok(cudaGetLastError());
-}
 
 TEST_CASE("cudart double: nothing runs before the host synchronises") {
   const Clean clean;
