@@ -5,6 +5,7 @@
 // one reserved range that has no access rights while nothing runs, so that a touch of the host
 // traps.
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <csignal>
@@ -15,6 +16,8 @@
 
 #include "core/sanitizer.h"
 #include "tests/cuda_emulation/cudart_memory.h"
+#include "tests/cuda_emulation/report.h"
+#include "tests/cuda_emulation/symbolise.h"
 
 namespace ditto::emulation {
 namespace {
@@ -61,6 +64,7 @@ class Arena {
   void protect(bool closed) {
     const size_t page = 4096, bytes = (used_ + page - 1) / page * page;
     if (bytes > 0) mprotect(base_, bytes, closed ? PROT_NONE : PROT_READ | PROT_WRITE);
+    if (closed) install();
   }
 
   bool contains(const void* address) const {
@@ -75,24 +79,34 @@ class Arena {
         mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) std::abort();
     base_ = static_cast<char*>(range);
+  }
+
+  // Test frameworks put their own handlers in place again and again.
+  void install() {
+    struct sigaction current = {};
+    sigaction(SIGSEGV, nullptr, &current);
+    if (current.sa_flags & SA_SIGINFO && current.sa_sigaction == &handle) return;
+    before_ = current;
     struct sigaction action = {};
-    action.sa_sigaction = [](int, siginfo_t* info, void*) { instance().trap(info->si_addr); };
+    action.sa_sigaction = &handle;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
-    sigaction(SIGSEGV, &action, &before_);
+    sigaction(SIGSEGV, &action, nullptr);
   }
 
   // The fault is at a plain load or store of the program, not inside a library with locks held, so
   // that a report may allocate. The access is then let through, for collected findings.
-  void trap(void* address) {
-    if (!contains(address)) {
-      sigaction(SIGSEGV, &before_, nullptr);  // happens again, to whom it may concern
+  static void handle(int, siginfo_t* info, void* context) {
+    Arena& arena = instance();
+    if (!arena.contains(info->si_addr)) {
+      sigaction(SIGSEGV, &arena.before_, nullptr);  // happens again, to whom it may concern
       return;
     }
-    const CallStack stack = CallStack::here();
-    report_call("host-access", "host", stack,
-                "the host touches device memory: " + memory().describe(address) + "  touched\n" +
-                    stack.text());
-    protect(false);
+    const auto* registers = static_cast<const ucontext_t*>(context);
+    const auto pc = static_cast<uintptr_t>(registers->uc_mcontext.gregs[REG_RIP]);
+    const auto [file, line] = symbolise(reinterpret_cast<const void*>(pc + 1));
+    report({"host-access", "host", file, line,
+            "the host touches device memory: " + memory().describe(info->si_addr)});
+    arena.protect(false);
   }
 
   // Every buffer is followed by unused bytes: an access just behind it is in no buffer.
