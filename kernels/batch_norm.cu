@@ -165,19 +165,19 @@ __global__ void __launch_bounds__(kColumnThreads)
     apply_kernel(const T* x, Channels<T> channels, const T* residual, T* y, ColumnPlan plan) {
   const ColumnPlace<P> place(plan, blockIdx.x);
   if (place.begin >= place.end) return;
-  T mean[P], scale[P], shift[P];
-  for (int k = 0; k < P; ++k) {
-    const int64_t c = place.column + k;
-    mean[k] = channels.mean[c];
-    scale[k] = (channels.gamma ? channels.gamma[c] : T(1)) * channels.invstd[c];
-    shift[k] = channels.beta ? channels.beta[c] : T(0);
+  const Pack<T, P> mean = load_pack<P>(channels.mean + place.column);
+  Pack<T, P> scale = load_pack<P>(channels.invstd + place.column), shift{};
+  if (channels.gamma) {
+    const Pack<T, P> gamma = load_pack<P>(channels.gamma + place.column);
+    for (int k = 0; k < P; ++k) scale.v[k] *= gamma.v[k];
   }
+  if (channels.beta) shift = load_pack<P>(channels.beta + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
     Pack<T, P> v = load_pack<P>(x + at), skip;
     if constexpr (kResidual) skip = load_pack<P>(residual + at);
     for (int k = 0; k < P; ++k) {
-      v.v[k] = (v.v[k] - mean[k]) * scale[k] + shift[k];
+      v.v[k] = (v.v[k] - mean.v[k]) * scale.v[k] + shift.v[k];
       if constexpr (kResidual) v.v[k] += skip.v[k];
       if constexpr (kRelu) v.v[k] = v.v[k] < T(0) ? T(0) : v.v[k];
     }
@@ -192,9 +192,9 @@ __global__ void __launch_bounds__(kColumnThreads)
                          ColumnPlan plan) {
   SHARED_ARRAY(T, scratch, 2 * P * kColumnThreads);
   const ColumnPlace<P> place(plan, blockIdx.x);
-  T m[P] = {}, sums[2][P] = {};
-  if (place.active)
-    for (int k = 0; k < P; ++k) m[k] = mean[place.column + k];
+  T sums[2][P] = {};
+  Pack<T, P> m{};
+  if (place.active) m = load_pack<P>(mean + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
     const Pack<T, P> g = load_pack<P>(dy + at), v = load_pack<P>(x + at);
@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     for (int k = 0; k < P; ++k) {
       const T through = !kRelu || out.v[k] > T(0) ? g.v[k] : T(0);
       sums[0][k] += through;
-      sums[1][k] += through * (v.v[k] - m[k]);
+      sums[1][k] += through * (v.v[k] - m.v[k]);
     }
   }
   sum_over_rows(plan, place, sums, scratch);
@@ -260,14 +260,10 @@ __global__ void __launch_bounds__(kColumnThreads)
                     T* dx, T* dresidual, ColumnPlan plan) {
   const ColumnPlace<P> place(plan, blockIdx.x);
   if (place.begin >= place.end) return;
-  T m[P], a[P], b[P], d[P];
-  for (int k = 0; k < P; ++k) {
-    const int64_t c = place.column + k;
-    m[k] = mean[c];
-    a[k] = coefficients[c];
-    b[k] = coefficients[plan.columns + c];
-    d[k] = coefficients[2 * plan.columns + c];
-  }
+  const Pack<T, P> m = load_pack<P>(mean + place.column);
+  const Pack<T, P> a = load_pack<P>(coefficients + place.column);
+  const Pack<T, P> b = load_pack<P>(coefficients + plan.columns + place.column);
+  const Pack<T, P> d = load_pack<P>(coefficients + 2 * plan.columns + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
     Pack<T, P> g = load_pack<P>(dy + at);
@@ -278,7 +274,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     if (dresidual) store_pack(dresidual + at, g);
     if (!dx) continue;
     Pack<T, P> v = load_pack<P>(x + at);
-    for (int k = 0; k < P; ++k) v.v[k] = a[k] * g.v[k] + (b[k] * (v.v[k] - m[k]) + d[k]);
+    for (int k = 0; k < P; ++k) v.v[k] = a.v[k] * g.v[k] + (b.v[k] * (v.v[k] - m.v[k]) + d.v[k]);
     store_pack(dx + at, v);
   }
 }
@@ -334,7 +330,9 @@ void batch_norm_apply(CudaContext& ctx, const View& x, const View& mean, const V
     const Channels<T> values{mean.as<T>(), invstd.as<T>(), optional<T>(gamma), optional<T>(beta)};
     const T *from = x.as<T>(), *skip = optional<T>(residual);
     T* to = y.as<T>();
-    with_pack<T>(packable<T>(channels, channels, from, skip, to), [&](auto pack) {
+    const bool wide = packable<T>(channels, channels, from, skip, to, values.mean, values.invstd,
+                                  values.gamma, values.beta);
+    with_pack<T>(wide, [&](auto pack) {
       constexpr int P = decltype(pack)::value;
       const auto kernel =
           skip ? (relu ? apply_kernel<T, P, true, true> : apply_kernel<T, P, true, false>)
@@ -356,7 +354,8 @@ void batch_norm_backward(CudaContext& ctx, const View& dy, const View& x, const 
     const T *g = dy.as<T>(), *from = x.as<T>(), *out = optional<T>(y);
     T* to = dx.defined() ? dx.as<T>() : nullptr;
     T* skip = dresidual.defined() ? dresidual.as<T>() : nullptr;
-    with_pack<T>(packable<T>(channels, channels, g, from, out, to, skip), [&](auto pack) {
+    const bool wide = packable<T>(channels, channels, g, from, out, to, skip, values.mean);
+    with_pack<T>(wide, [&](auto pack) {
       constexpr int P = decltype(pack)::value;
       const ColumnPlan plan(rows, channels, channels, P, 4, kMostPieces);
       T* coefficients =

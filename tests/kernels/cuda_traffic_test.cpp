@@ -1,0 +1,187 @@
+// What the kernels ask of the memory system, counted by the emulated device's checker
+// (tests/cuda_emulation/counters.h): bytes between a small cache and memory against the fewest
+// possible, and the sectors that the accesses of a warp touch against those they could.
+#if defined(DITTO_HAS_CUDA) && defined(DITTO_CUDA_EMULATED)
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/batch_norm.h"
+#include "kernels/binary_math.h"
+#include "kernels/elementwise.h"
+#include "kernels/gather_scatter.h"
+#include "kernels/optim.h"
+#include "kernels/pool2d.h"
+#include "kernels/reduce.h"
+#include "kernels/softmax.h"
+#include "kernels/unary_math.h"
+#include "tests/cuda_emulation/checker.h"
+#include "tests/cuda_emulation/counters.h"
+#include "tests/kernels/cuda_parity.h"
+
+namespace ditto::testing {
+namespace {
+
+using kernels::Pool2dParams;
+
+// Every tensor that is streamed is larger than the counters' cache.
+constexpr int64_t kRows = 1024, kColumns = 64;
+
+// Device tensors of one test.
+class Tensors {
+ public:
+  View operator()(const Shape& shape, Dtype dtype) {
+    return keep(random_array(shape, dtype, 1 + arrays_.size()));
+  }
+  View indices(const Shape& shape, Dtype dtype, int64_t n) {
+    return keep(random_indices(shape, dtype, 1 + arrays_.size(), n));
+  }
+  View positive(const Shape& shape, Dtype dtype) {
+    return keep(random_array(shape, dtype, 1 + arrays_.size(), 0.1, 2.0));
+  }
+
+ private:
+  View keep(Array array) {
+    arrays_.push_back(std::make_unique<Array>(std::move(array)));
+    memory_.push_back(std::make_unique<OnDevice>(cuda_context(0), *arrays_.back(), 0));
+    return memory_.back()->view();
+  }
+  std::vector<std::unique_ptr<Array>> arrays_;
+  std::vector<std::unique_ptr<OnDevice>> memory_;
+};
+
+int64_t bytes_of(const std::vector<View>& views) {
+  int64_t bytes = 0;
+  for (const View& view : views) bytes += view.numel() * size_of(view.dtype);
+  return bytes;
+}
+
+// Runs `call` and compares what it moved with the views that it must at least read or write once
+// (twice, if named twice). Sums over all kernels of the call; the efficiency is that of the worst.
+void expect_streaming(const std::string& what, const std::vector<View>& views,
+                      const std::function<void(CudaContext&)>& call) {
+  CudaContext& ctx = cuda_context(0);
+  emulation::clear_counters();
+  emulation::enable_counters(true);
+  call(ctx);
+  ctx.synchronize();
+  emulation::enable_counters(false);
+  INFO(what << "\n" << emulation::counters_table());
+  uint64_t moved = 0;
+  for (const auto& [name, counters] : emulation::kernel_counters()) {
+    INFO("kernel " << name);
+    moved += counters.memory_bytes();
+    CHECK(counters.sector_efficiency() >= 0.9);
+  }
+  const auto least = static_cast<double>(bytes_of(views));
+  INFO("moved " << moved << " bytes, at least " << least);
+  CHECK(static_cast<double>(moved) >= 0.99 * least);  // else a bound below would mean nothing
+  CHECK(static_cast<double>(moved) <= 1.1 * least);
+}
+
+}  // namespace
+
+TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sectors") {
+  if (!emulation::checker::active()) DITTO_SKIP("kernels are not instrumented in this build");
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64}) {
+    INFO(to_string(dtype));
+    Tensors make;
+    const Shape shape{kRows, kColumns}, channels{kColumns};
+    const View a = make(shape, dtype), b = make(shape, dtype), y = make(shape, dtype);
+    const View mean = make(channels, dtype), gamma = make(channels, dtype);
+    const View beta = make(channels, dtype), invstd = make.positive(channels, dtype);
+    const View variance = make.positive(channels, dtype);
+
+    SECTION("elementwise " + to_string(dtype)) {
+      expect_streaming("relu", {a, y},
+                       [&](auto& ctx) { kernels::unary_forward(ctx, unary_id<math::Relu>, a, y); });
+      expect_streaming("add", {a, b, y}, [&](auto& ctx) {
+        kernels::binary_forward(ctx, binary_id<math::Add>, a, b, y);
+      });
+      expect_streaming("scale", {a, y}, [&](auto& ctx) { kernels::scale(ctx, a, 2.0, y); });
+      expect_streaming("fill", {y}, [&](auto& ctx) { kernels::fill(ctx, 1.0, y); });
+      expect_streaming("accumulate", {a, y, y},
+                       [&](auto& ctx) { kernels::accumulate(ctx, a, 1.0, y); });
+    }
+    SECTION("batch norm " + to_string(dtype)) {
+      expect_streaming("statistics", {a},
+                       [&](auto& ctx) { kernels::batch_norm_statistics(ctx, a, mean, variance); });
+      expect_streaming("apply", {a, y}, [&](auto& ctx) {
+        kernels::batch_norm_apply(ctx, a, mean, invstd, gamma, beta, {}, true, y);
+      });
+      expect_streaming("apply and add", {a, b, y}, [&](auto& ctx) {
+        kernels::batch_norm_apply(ctx, a, mean, invstd, gamma, beta, b, true, y);
+      });
+      // The sums over a channel must be known before the first dx: dy, x and y are read twice.
+      const View dy = make(shape, dtype), dx = make(shape, dtype);
+      const View dgamma = make(channels, dtype), dbeta = make(channels, dtype);
+      expect_streaming("backward", {dy, a, y, dy, a, y, dx}, [&](auto& ctx) {
+        kernels::batch_norm_backward(ctx, dy, a, y, mean, invstd, gamma, true, dx, dgamma, dbeta,
+                                     {});
+      });
+    }
+    SECTION("softmax and cross-entropy " + to_string(dtype)) {
+      for (const int64_t classes : {10, 100}) {
+        const int64_t rows = kRows * kColumns / classes / 2;
+        const View logits = make({rows, classes}, dtype), out = make({rows, classes}, dtype);
+        const View labels = make.indices({rows}, Dtype::I64, classes);
+        const View loss = make({rows}, dtype), lse = make({rows}, Dtype::F64);
+        expect_streaming("softmax", {logits, out},
+                         [&](auto& ctx) { kernels::softmax_forward(ctx, logits, out); });
+        expect_streaming("cross_entropy", {logits, labels, loss, lse}, [&](auto& ctx) {
+          kernels::cross_entropy_forward(ctx, logits, labels, {}, loss, lse, {});
+        });
+        expect_streaming(
+            "cross_entropy backward", {loss, logits, labels, lse, out}, [&](auto& ctx) {
+              kernels::cross_entropy_backward(ctx, loss, logits, labels, {}, lse, out, {});
+            });
+      }
+    }
+    SECTION("optimizers " + to_string(dtype)) {
+      const View weight = make(shape, dtype), first = make(shape, dtype);
+      const View second = make.positive(shape, dtype);
+      expect_streaming("sgd", {weight, weight, a, first, first}, [&](auto& ctx) {
+        const kernels::SgdSlot slot{weight, a, first};
+        kernels::sgd_update(ctx, std::span(&slot, 1), {0.1, 0.9, 1e-4, true, false});
+      });
+      expect_streaming("adam", {weight, weight, a, first, first, second, second}, [&](auto& ctx) {
+        const kernels::AdamSlot slot{weight, a, first, second};
+        kernels::adam_update(ctx, std::span(&slot, 1), {0.1, 0.9, 0.99, 1e-8, 0, false, 1, 1});
+      });
+      expect_streaming("average", {a, first, first}, [&](auto& ctx) {
+        const kernels::EmaSlot slot{a, first};
+        kernels::ema_update(ctx, std::span(&slot, 1), {0.9});
+      });
+    }
+    SECTION("reductions and pooling " + to_string(dtype)) {
+      expect_streaming("sum of columns", {a}, [&](auto& ctx) {
+        kernels::reduce_sum(ctx, a, mean, {1, kRows, kColumns}, 1.0);
+      });
+      const View row_sums = make({kRows}, dtype);
+      expect_streaming("sum of rows", {a, row_sums}, [&](auto& ctx) {
+        kernels::reduce_sum(ctx, a, row_sums, {kRows, kColumns, 1}, 1.0);
+      });
+      const View images = make({4, 16, 16, kColumns}, dtype);
+      const View pooled = make({4, 8, 8, kColumns}, dtype);
+      const View winners = make.indices({4, 8, 8, kColumns}, Dtype::I32, 256);
+      const View means = make({4, kColumns}, dtype);
+      expect_streaming("max_pool2d", {images, pooled, winners}, [&](auto& ctx) {
+        kernels::max_pool2d_forward(ctx, images, pooled, winners, Pool2dParams{});
+      });
+      expect_streaming("avg_pool2d", {images, pooled}, [&](auto& ctx) {
+        kernels::avg_pool2d_forward(ctx, images, pooled, Pool2dParams{});
+      });
+      expect_streaming("avg_pool2d backward", {images, pooled}, [&](auto& ctx) {
+        kernels::avg_pool2d_backward(ctx, pooled, images, Pool2dParams{});
+      });
+      expect_streaming("global_avg_pool2d", {images, means},
+                       [&](auto& ctx) { kernels::global_avg_pool2d_forward(ctx, images, means); });
+    }
+  }
+}
+
+}  // namespace ditto::testing
+
+#endif
