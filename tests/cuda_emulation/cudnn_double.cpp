@@ -213,10 +213,50 @@ cudnnStatus_t rank(const char* function, const Problem& problem, int count, int 
   return CUDNN_STATUS_SUCCESS;
 }
 
-// Calls f(n, group, o, c, oh, ow, ih, iw, r, s): every product of the convolution.
-template <class F>
-void for_products(const Problem& p, int64_t first_image, F&& f) {
-  const int co = p.w.k / p.conv.groups;
+// What one (image, output pixel, tap) adds to the sums: `first` is dy or x, `second` x or w,
+// already widened. The bytes were checked against their buffers, and this is the hot loop of many
+// tests: it is not instrumented again.
+template <class Sum>
+[[gnu::no_sanitize("address", "undefined")]] void add_products(
+    Pass pass, int co, int ci, int groups, const Sum* first, const Sum* second, Sum* sums,
+    int64_t in_x, int64_t x_step, int64_t in_y, int64_t y_step, int64_t in_w, int64_t w_row,
+    int64_t w_step) {
+  for (int o = 0; o < co * groups; ++o) {
+    const int64_t x = in_x + o / co * ci * x_step, y = in_y + o * y_step, w = in_w + o * w_row;
+    if (pass == Pass::Forward) {
+      Sum sum = 0;
+      for (int c = 0; c < ci; ++c) sum += first[x + c * x_step] * second[w + c * w_step];
+      sums[y] += sum;
+    } else if (pass == Pass::BackwardData) {
+      const Sum gradient = first[y];
+      for (int c = 0; c < ci; ++c) sums[x + c * x_step] += gradient * second[w + c * w_step];
+    } else {
+      const Sum gradient = first[y];
+      for (int c = 0; c < ci; ++c) sums[w + c * w_step] += gradient * second[x + c * x_step];
+    }
+  }
+}
+
+template <class T, class Sum>
+void compute(const Problem& p, const T* first, const T* second, T* out, double alpha, double beta,
+             int64_t first_image) {
+  const bool tf32 = sizeof(T) == 4 && p.conv.math != CUDNN_FMA_MATH;
+  const auto widened = [tf32](const T* values, size_t bytes) {
+    std::vector<Sum> sums(bytes / sizeof(T));
+    for (size_t i = 0; i < sums.size(); ++i)
+      sums[i] = static_cast<Sum>(tf32 ? to_tf32(static_cast<float>(values[i])) : values[i]);
+    return sums;
+  };
+  const bool forward = p.pass == Pass::Forward, weights = p.pass == Pass::BackwardWeights;
+  const std::vector<Sum> left = widened(first, forward ? p.x_bytes() : p.y_bytes());
+  const std::vector<Sum> right = widened(second, weights ? p.x_bytes() : p.w_bytes());
+  const size_t count = (forward ? p.y_bytes() : weights ? p.w_bytes() : p.x_bytes()) / sizeof(T);
+  std::vector<Sum> sums(count);
+
+  const Layout x = layout(p.x.format, p.x.c, p.x.h, p.x.w);
+  const Layout y = layout(p.y.format, p.y.c, p.y.h, p.y.w);
+  const Layout w = layout(p.w.format, p.w.c, p.w.h, p.w.w);
+  const bool flipped = p.conv.mode == CUDNN_CONVOLUTION;
   for (int64_t image = 0; image < p.x.n; ++image) {
     const int64_t n = (image + first_image) % p.x.n;
     for (int oh = 0; oh < p.y.h; ++oh)
@@ -227,43 +267,13 @@ void for_products(const Problem& p, int64_t first_image, F&& f) {
           for (int s = 0; s < p.w.w; ++s) {
             const int iw = ow * p.conv.stride_w - p.conv.pad_w + s * p.conv.dilation_w;
             if (iw < 0 || iw >= p.x.w) continue;
-            const bool flipped = p.conv.mode == CUDNN_CONVOLUTION;
             const int row = flipped ? p.w.h - 1 - r : r, column = flipped ? p.w.w - 1 - s : s;
-            for (int o = 0; o < p.w.k; ++o)
-              for (int c = 0; c < p.w.c; ++c)
-                f(n, oh, ow, o, ih, iw, o / co * p.w.c + c, c, row, column);
+            add_products(p.pass, p.w.k / p.conv.groups, p.w.c, p.conv.groups, left.data(),
+                         right.data(), sums.data(), x.at(n, 0, ih, iw), x.c, y.at(n, 0, oh, ow),
+                         y.c, w.at(0, 0, row, column), w.n, w.c);
           }
         }
   }
-}
-
-template <class T, class Sum>
-void compute(const Problem& p, const T* first, const T* second, T* out, double alpha, double beta,
-             int64_t first_image) {
-  const bool tf32 = sizeof(T) == 4 && p.conv.math != CUDNN_FMA_MATH;
-  const auto value = [tf32](T number) {
-    return static_cast<Sum>(tf32 ? to_tf32(static_cast<float>(number)) : number);
-  };
-  const Layout x = layout(p.x.format, p.x.c, p.x.h, p.x.w),
-               y = layout(p.y.format, p.y.c, p.y.h, p.y.w);
-  const Layout w = layout(p.w.format, p.w.c, p.w.h, p.w.w);
-  const size_t count = (p.pass == Pass::Forward        ? p.y_bytes()
-                        : p.pass == Pass::BackwardData ? p.x_bytes()
-                                                       : p.w_bytes()) /
-                       sizeof(T);
-  std::vector<Sum> sums(count);
-  for_products(
-      p, first_image,
-      [&](int64_t n, int oh, int ow, int o, int ih, int iw, int channel, int c, int r, int s) {
-        const int64_t in_x = x.at(n, channel, ih, iw), in_y = y.at(n, o, oh, ow),
-                      in_w = w.at(o, c, r, s);
-        if (p.pass == Pass::Forward)
-          sums[static_cast<size_t>(in_y)] += value(first[in_x]) * value(second[in_w]);
-        else if (p.pass == Pass::BackwardData)
-          sums[static_cast<size_t>(in_x)] += value(first[in_y]) * value(second[in_w]);
-        else
-          sums[static_cast<size_t>(in_w)] += value(first[in_y]) * value(second[in_x]);
-      });
   for (size_t i = 0; i < count; ++i)
     out[i] = static_cast<T>(alpha * static_cast<double>(sums[i]) +
                             (beta == 0 ? 0.0 : beta * static_cast<double>(out[i])));
