@@ -75,8 +75,9 @@ void Scheduler::run(const LaunchRecord& launch) {
   steps_ = 0;
   step_budget_ = step_budget();
   failed_ = false;
+  const std::vector<uint64_t> order = block_order();
   checker::begin_launch(launch);
-  for (uint64_t block : block_order()) {
+  for (uint64_t block : order) {
     begin_block(block);
     run_block();
     checker::end_block();
