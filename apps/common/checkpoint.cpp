@@ -167,6 +167,9 @@ std::vector<int64_t> CheckpointStore::steps() const {
   std::error_code error;
   for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
     if (const auto step = checkpoint_step(it->path())) steps.push_back(*step);
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw NotNow(fmt::format("[checkpoint] cannot list {}: {}", printable(folder_.string()),
+                             error.message()));
   std::sort(steps.begin(), steps.end());
   return steps;
 }

@@ -68,7 +68,7 @@ class CheckpointStore {
   // the others all but the newest `keep_last` are removed.
   void go_on_from(int64_t step);
 
-  // Steps of the checkpoints, oldest first.
+  // Steps of the checkpoints, oldest first. Throws NotNow when the folder cannot be listed.
   std::vector<int64_t> steps() const;
   std::filesystem::path folder_of(int64_t step) const;
   const std::filesystem::path& folder() const { return folder_; }
