@@ -84,10 +84,12 @@ TEST_CASE("impossible shapes are errors") {
   REQUIRE_THROWS_WITH(Tensor::empty({big, big}), contains("[empty] shape is too large:"));
   REQUIRE_THROWS_WITH(Tensor::empty({0, big, big}), contains("[empty] shape is too large:"));
   REQUIRE_THROWS_WITH(Tensor::empty({big, 1 << 14}), contains("[storage] out of memory"));
-  REQUIRE_THROWS_WITH(Tensor::empty({2}, Dtype::F32, Device{DeviceType::Cuda, 0}),
-                      contains("no CUDA support: cuda:0"));
-  REQUIRE_THROWS_WITH(Tensor::ones({2}).to(Device{DeviceType::Cuda, 0}),
-                      contains("[to] this build has no CUDA support: cuda:0"));
+  if (!kHasCuda)
+    REQUIRE_THROWS_WITH(Tensor::empty({2}, Dtype::F32, Device{DeviceType::Cuda, 0}),
+                        contains("no CUDA support: cuda:0"));
+  if (!kHasCuda)
+    REQUIRE_THROWS_WITH(Tensor::ones({2}).to(Device{DeviceType::Cuda, 0}),
+                        contains("this build has no CUDA support: cuda:0"));
 }
 
 TEST_CASE("copying a tensor copies the handle") {
