@@ -1,4 +1,4 @@
-// Plain convolution kernels for f64 and f32, bias and its gradient.
+// Plain convolution kernels for f64 and f32.
 //
 // Plan. cuDNN has no NHWC convolution in f64, and f64 is for gradient checks: these kernels are
 // written to be right, deterministic and without limits of shape, not to be fast. f32 comes here
@@ -12,8 +12,7 @@
 // - backward weights: a block of 32 input channels x 8 slices of the output pixels per (o, tap);
 //   reads of x are coalesced, dy is a broadcast; the slices are added in order.
 // Sums run per tap and then over taps, in T: the error grows with sqrt of the terms, not with
-// their number. add_bias reads and writes y once (minimum: the same); bias_gradient reads dy once
-// in two steps, partial sums of up to 256 row slices and then their sum, in a fixed order.
+// their number.
 #include "kernels/cuda_conv2d.h"
 #include "kernels/launch.cuh"
 
@@ -116,32 +115,6 @@ __global__ void backward_weights_kernel(Conv2dShape s, const T* dy, const T* x, 
   dw[(o * s.kh * s.kw + tap) * ci + c] = sum;
 }
 
-template <class T>
-__global__ void add_bias_kernel(int64_t total, int64_t channels, const T* bias, T* y) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.x;
-  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step)
-    y[i] += bias[i % channels];
-}
-
-// sums[slice, channel] = sum of the slice's rows; block (32 channels) x (8 rows at a time).
-template <class T>
-__global__ void column_sums_kernel(int64_t rows, int64_t rows_per_slice, int64_t channels,
-                                   const T* values, T* sums) {
-  SHARED_ARRAY(T, partial, kSlices * kLanes);
-  const int64_t c = int64_t{blockIdx.x} * kLanes + threadIdx.x;
-  const int64_t first = int64_t{blockIdx.y} * rows_per_slice;
-  const int64_t last = first + rows_per_slice < rows ? first + rows_per_slice : rows;
-  T sum = 0;
-  if (c < channels)
-    for (int64_t row = first + threadIdx.y; row < last; row += kSlices)
-      sum += values[row * channels + c];
-  partial[threadIdx.y * kLanes + threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y != 0 || c >= channels) return;
-  for (int slice = 1; slice < kSlices; ++slice) sum += partial[slice * kLanes + threadIdx.x];
-  sums[blockIdx.y * channels + c] = sum;
-}
-
 // Blocks for `count` elements, with a loop in the kernel for what does not fit a few waves.
 int64_t blocks_for(const CudaContext& ctx, int64_t count) {
   const int64_t most = int64_t{ctx.multiprocessors()} * 32;
@@ -174,30 +147,6 @@ void conv2d_backward_weights_direct(CudaContext& ctx, const Conv2dShape& s, cons
          s, dy, x, dw);
 }
 
-template <class T>
-void add_bias(CudaContext& ctx, int64_t rows, int64_t channels, const T* bias, T* y) {
-  launch(ctx, "add_bias", add_bias_kernel<T>,
-         {.grid = blocks_for(ctx, rows * channels), .block = kThreads}, rows * channels, channels,
-         bias, y);
-}
-
-template <class T>
-void bias_gradient(CudaContext& ctx, int64_t rows, int64_t channels, const T* dy, T* dbias) {
-  // Slices depend on the sizes alone, so that the result does not depend on the device.
-  const int64_t slices = rows < 64 ? 1 : rows / 64 < 256 ? rows / 64 : 256;
-  const int64_t rows_per_slice = divide_up(rows, slices), tiles = divide_up(channels, kLanes);
-  T* sums = dbias;
-  if (slices > 1)
-    sums = static_cast<T*>(ctx.workspace(slices * channels * static_cast<int64_t>(sizeof(T))));
-  launch(ctx, "bias_gradient", column_sums_kernel<T>,
-         {.grid = {tiles, slices}, .block = {kLanes, kSlices}}, rows, rows_per_slice, channels, dy,
-         sums);
-  if (slices > 1)
-    launch(ctx, "bias_gradient_sum", column_sums_kernel<T>,
-           {.grid = {tiles, 1}, .block = {kLanes, kSlices}}, slices, slices, channels,
-           static_cast<const T*>(sums), dbias);
-}
-
 template void conv2d_forward_direct(CudaContext&, const Conv2dShape&, const float*, const float*,
                                     const float*, float*);
 template void conv2d_forward_direct(CudaContext&, const Conv2dShape&, const double*, const double*,
@@ -210,9 +159,4 @@ template void conv2d_backward_weights_direct(CudaContext&, const Conv2dShape&, c
                                              const float*, float*);
 template void conv2d_backward_weights_direct(CudaContext&, const Conv2dShape&, const double*,
                                              const double*, double*);
-template void add_bias(CudaContext&, int64_t, int64_t, const float*, float*);
-template void add_bias(CudaContext&, int64_t, int64_t, const double*, double*);
-template void bias_gradient(CudaContext&, int64_t, int64_t, const float*, float*);
-template void bias_gradient(CudaContext&, int64_t, int64_t, const double*, double*);
-
 }  // namespace ditto::kernels

@@ -17,8 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/binary_math.h"
 #include "kernels/cuda_conv2d.h"
+#include "kernels/elementwise.h"
 #include "kernels/lru_cache.h"
+#include "kernels/reduce.h"
 
 namespace ditto::kernels {
 namespace {
@@ -303,7 +306,12 @@ void conv2d_forward(CudaContext& ctx, const View& x, const View& w, const View& 
     T* const out = pointer<T>(y);
     if constexpr (std::is_same_v<T, float>)
       if (run_cudnn<Forward>(ctx, s, pointer<T>(x), pointer<T>(w), out)) {
-        if (bias.defined()) add_bias<T>(ctx, s.n * s.oh * s.ow, s.o, pointer<T>(bias), out);
+        if (bias.defined()) {
+          View every_pixel = bias;
+          every_pixel.shape = y.shape;
+          every_pixel.strides = {0, 0, 0, 1};
+          binary_forward(ctx, binary_id<math::Add>, y, every_pixel, y);
+        }
         return;
       }
     conv2d_forward_direct<T>(ctx, s, pointer<T>(x), pointer<T>(w), pointer<T>(bias), out);
@@ -340,8 +348,7 @@ void conv2d_backward_weights(CudaContext& ctx, const View& dy, const View& x, co
       done = run_cudnn<BackwardWeights>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));
     if (!done)
       conv2d_backward_weights_direct<T>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));
-    if (dbias.defined())
-      bias_gradient<T>(ctx, s.n * s.oh * s.ow, s.o, pointer<T>(dy), pointer<T>(dbias));
+    if (dbias.defined()) reduce_sum(ctx, dy, dbias, {1, s.n * s.oh * s.ow, s.o}, 1.0);
   });
 }
 

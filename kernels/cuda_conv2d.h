@@ -26,11 +26,5 @@ void conv2d_backward_data_direct(CudaContext& ctx, const Conv2dShape& s, const T
 template <class T>
 void conv2d_backward_weights_direct(CudaContext& ctx, const Conv2dShape& s, const T* dy, const T* x,
                                     T* dw);
-// y (rows, channels) += bias.
-template <class T>
-void add_bias(CudaContext& ctx, int64_t rows, int64_t channels, const T* bias, T* y);
-// dbias = sum of dy (rows, channels) over its rows.
-template <class T>
-void bias_gradient(CudaContext& ctx, int64_t rows, int64_t channels, const T* dy, T* dbias);
 
 }  // namespace ditto::kernels
