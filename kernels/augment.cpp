@@ -11,6 +11,7 @@
 #endif
 
 #include "core/parallel.h"
+#include "kernels/augment_math.h"
 #include "kernels/resample.h"
 
 namespace ditto::kernels {
@@ -18,25 +19,6 @@ namespace {
 
 // Below this many images a second thread costs more than it saves.
 constexpr int64_t kImageGrain = 8;
-
-struct Size {
-  int64_t height, width;
-};
-
-// Output pixels [begin, end) of one line.
-struct Span {
-  int64_t begin, end;
-};
-
-// The pixels of [0, size) whose centres lie in [low, high); none where a bound is NaN.
-Span centres_inside(double low, double high, int64_t size) {
-  const auto edge = [size](double x) {
-    if (!(x > 0.5)) return int64_t{0};
-    return x - 0.5 >= static_cast<double>(size) ? size : static_cast<int64_t>(std::ceil(x - 0.5));
-  };
-  const int64_t begin = edge(low);
-  return {begin, std::max(begin, edge(high))};
-}
 
 // scale, offset and painted fill of a row of pixels, laid out like the pixels themselves: the
 // conversion loop is then one multiply-add per element, whatever the number of channels.
@@ -68,35 +50,6 @@ class Pattern {
   ChannelValues scale_{}, offset_{}, fill_{};
   bool ready_ = false;
 };
-
-// A map that moves whole pixels: source index = begin + step * output index, per axis.
-struct Shift {
-  int64_t x0, step_x, y0, step_y;
-};
-
-// True, with `shift`, when the inverse map is a mirror or shift by whole pixels.
-bool whole_pixels(const Affine& m, Shift& shift) {
-  const auto whole = [](double v) { return v == std::floor(v) && std::fabs(v) < 1e9; };
-  if (m.b != 0 || m.d != 0 || std::fabs(m.a) != 1 || std::fabs(m.e) != 1) return false;
-  if (!whole(m.c) || !whole(m.f)) return false;
-  const int64_t c = static_cast<int64_t>(m.c), f = static_cast<int64_t>(m.f);
-  // The centre of pixel i is i + 0.5; mirrored it is c - 0.5 - i, the centre of pixel c - 1 - i.
-  shift = {m.a > 0 ? c : c - 1, m.a > 0 ? 1 : -1, m.e > 0 ? f : f - 1, m.e > 0 ? 1 : -1};
-  return true;
-}
-
-// The outputs i of [0, out_size) whose source begin + step * i is in [0, in_size).
-Span sources_inside(int64_t begin, int64_t step, int64_t in_size, int64_t out_size) {
-  const int64_t low = step > 0 ? -begin : begin - in_size + 1;
-  const int64_t high = step > 0 ? in_size - begin : begin + 1;
-  const int64_t first = std::clamp<int64_t>(low, 0, out_size);
-  return {first, std::clamp<int64_t>(high, first, out_size)};
-}
-
-Span intersect(Span a, Span b) {
-  const int64_t begin = std::max(a.begin, b.begin);
-  return {begin, std::max(begin, std::min(a.end, b.end))};
-}
 
 // A vector of floats (one AVX or SSE register for eight or four of them).
 template <int L>
@@ -257,12 +210,9 @@ struct Taps {
   std::vector<float> right, down;
   explicit Taps(size_t width) : x(width), y(width), right(width), down(width) {}
 
-  // Indices count in the frame, whose pixel (0, 0) is the source's (-1, -1). Points are moved onto
-  // its border where all four neighbours are fill anyway.
   void find(const Affine& m, Size in, int64_t line, Span columns) {
     const double y0 = static_cast<double>(line) + 0.5;
-    const double start_x = 0.5 * m.a + m.b * y0 + m.c + 0.5;
-    const double start_y = 0.5 * m.d + m.e * y0 + m.f + 0.5;
+    const double start_x = tap_start_x(m, y0), start_y = tap_start_y(m, y0);
     const double limit_x = static_cast<double>(in.width + 1);
     const double limit_y = static_cast<double>(in.height + 1);
     const auto end = static_cast<int32_t>(columns.end);
@@ -271,12 +221,9 @@ struct Taps {
     float* to_right = right.data();
     float* to_down = down.data();
     for (auto i = static_cast<int32_t>(columns.begin); i < end; ++i) {
-      // 0.0 stands first so that a NaN (overflow of a huge map) becomes 0.
-      const double sx = std::min(std::max(0.0, start_x + m.a * i), limit_x);
-      const double sy = std::min(std::max(0.0, start_y + m.d * i), limit_y);
-      const auto ix = static_cast<int32_t>(sx), iy = static_cast<int32_t>(sy);
-      to_x[i] = ix, to_y[i] = iy;
-      to_right[i] = static_cast<float>(sx - ix), to_down[i] = static_cast<float>(sy - iy);
+      const Tap across = tap_at(start_x, m.a, i, limit_x), along = tap_at(start_y, m.d, i, limit_y);
+      to_x[i] = across.index, to_y[i] = along.index;
+      to_right[i] = across.part, to_down[i] = along.part;
     }
   }
 };
@@ -299,10 +246,9 @@ void sample_image(const std::vector<float>& framed, Size in, const Affine& inver
     for (int64_t x = columns.begin; x < columns.end; ++x) {
       const float* upper = framed.data() + taps.y[x] * in_pitch + taps.x[x] * L;
       const float* lower = upper + in_pitch;
-      const Lanes<L> upper_left = load<L>(upper), lower_left = load<L>(lower);
-      const Lanes<L> top = upper_left + taps.right[x] * (load<L>(upper + L) - upper_left);
-      const Lanes<L> bottom = lower_left + taps.right[x] * (load<L>(lower + L) - lower_left);
-      const Lanes<L> value = (top + taps.down[x] * (bottom - top)) * scale + offset;
+      const Lanes<L> blend = bilinear(load<L>(upper), load<L>(upper + L), load<L>(lower),
+                                      load<L>(lower + L), taps.right[x], taps.down[x]);
+      const Lanes<L> value = blend * scale + offset;
       std::memcpy(out + x * C, &value, C * sizeof(float));
     }
     std::copy_n(pattern.fill() + columns.end * C, pitch - columns.end * C, out + columns.end * C);
@@ -357,25 +303,15 @@ struct Resampler {
 
 void erase_area(const Erase& erase, const Pattern& pattern, int64_t channels, float* out,
                 Size canvas) {
-  if (erase.rect.area() == 0) return;
-  const Rect hull = erase.to_rect.inverse()(erase.rect);
-  const Span columns = centres_inside(hull.x0, hull.x1, canvas.width);
-  const Span lines = centres_inside(hull.y0, hull.y1, canvas.height);
-  const bool upright = erase.to_rect.b == 0 && erase.to_rect.d == 0;
-  for (int64_t y = lines.begin; y < lines.end; ++y) {
+  const ErasedArea area(erase, canvas);
+  const int64_t begin = area.columns.begin, end = area.columns.end;
+  for (int64_t y = area.lines.begin; y < area.lines.end; ++y) {
     float* line = out + y * canvas.width * channels;
-    if (upright) {  // the hull is the area itself
-      std::copy_n(pattern.fill(), (columns.end - columns.begin) * channels,
-                  line + columns.begin * channels);
-      continue;
-    }
-    for (int64_t x = columns.begin; x < columns.end; ++x) {
-      const Point p =
-          erase.to_rect(Point{static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5});
-      if (p.x >= erase.rect.x0 && p.x < erase.rect.x1 && p.y >= erase.rect.y0 &&
-          p.y < erase.rect.y1)
-        std::copy_n(pattern.fill(), channels, line + x * channels);
-    }
+    if (area.upright)
+      std::copy_n(pattern.fill(), (end - begin) * channels, line + begin * channels);
+    else
+      for (int64_t x = begin; x < end; ++x)
+        if (area.covers(x, y)) std::copy_n(pattern.fill(), channels, line + x * channels);
   }
 }
 
@@ -445,8 +381,7 @@ bool finite(const Affine& m) { return std::isfinite(m.a + m.b + m.c + m.d + m.e 
 
 }  // namespace
 
-void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
-             const View& out) {
+void check_augment(const View& images, std::span<const AugmentRow> rows, const View& out) {
   check(images.shape.rank() == 4 && images.is_contiguous(),
         "[augment] images must be contiguous (N, H, W, C):", images.shape);
   check(out.shape.rank() == 4 && out.is_contiguous() && out.dtype == Dtype::F32,
@@ -468,8 +403,14 @@ void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> ro
       check(finite(erase.to_rect) && std::fabs(erase.to_rect.determinant()) > 1e-12,
             "[augment] the map of an erased area is singular, source", row.source);
   }
+  check(images.dtype == Dtype::U8 || images.dtype == Dtype::F32,
+        "[augment] images must be u8 or f32, got", images.dtype);
+}
+
+void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
+             const View& out) {
+  check_augment(images, rows, out);
   if (images.dtype == Dtype::U8) return augment_any<uint8_t>(ctx, images, rows, out, 1.0 / 255);
-  check(images.dtype == Dtype::F32, "[augment] images must be u8 or f32, got", images.dtype);
   augment_any<float>(ctx, images, rows, out, 1.0);
 }
 

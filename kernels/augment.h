@@ -57,4 +57,9 @@ struct AugmentRow {
 void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
              const View& out);
 
+// The same on the device of `ctx`, where images and out are; `rows` stay on the host. Pixels differ
+// from the CPU's by roundings only.
+void augment(CudaContext& ctx, const View& images, std::span<const AugmentRow> rows,
+             const View& out);
+
 }  // namespace ditto::kernels

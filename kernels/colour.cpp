@@ -1,16 +1,10 @@
 #include "kernels/colour.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "core/error.h"
+#include "kernels/colour_math.h"
 
 namespace ditto::kernels {
 namespace {
-
-float grey(const float* p) { return 0.2989f * p[0] + 0.587f * p[1] + 0.114f * p[2]; }
-
-float clamp01(float v) { return std::min(std::max(v, 0.0f), 1.0f); }
 
 // In double: a photograph has a million pixels.
 float mean_grey(const float* pixels, int64_t count, int64_t channels) {
@@ -21,35 +15,7 @@ float mean_grey(const float* pixels, int64_t count, int64_t channels) {
 
 void blend(float factor, float other, float* values, int64_t n) {
   const float rest = (1 - factor) * other;
-  for (int64_t i = 0; i < n; ++i) values[i] = clamp01(factor * values[i] + rest);
-}
-
-void saturate(float factor, float* pixels, int64_t count) {
-  for (int64_t i = 0; i < count; ++i, pixels += 3) {
-    const float rest = (1 - factor) * grey(pixels);
-    for (int c = 0; c < 3; ++c) pixels[c] = clamp01(factor * pixels[c] + rest);
-  }
-}
-
-// Through hue, saturation and value: only the hue changes.
-void turn_hue(float turn, float* pixels, int64_t count) {
-  for (int64_t i = 0; i < count; ++i, pixels += 3) {
-    const float r = pixels[0], g = pixels[1], b = pixels[2];
-    const float value = std::max({r, g, b}), chroma = value - std::min({r, g, b});
-    if (chroma == 0) continue;  // grey has no hue
-    // In sixths of a turn, from red.
-    float hue = value == r   ? (g - b) / chroma
-                : value == g ? 2 + (b - r) / chroma
-                             : 4 + (r - g) / chroma;
-    hue += 6 * turn;
-    // Each channel is a trapezoid of the hue: full for two sixths, none for two, ramps between.
-    for (int c = 0; c < 3; ++c) {
-      float distance = hue - static_cast<float>(2 * c);
-      distance -= 6 * std::floor(distance / 6);
-      distance = std::min(distance, 6 - distance);
-      pixels[c] = value - chroma * clamp01(distance - 1);
-    }
-  }
+  for (int64_t i = 0; i < n; ++i) values[i] = blended(factor, values[i], rest);
 }
 
 void scale_channels(const ColourChange& change, float* pixels, int64_t count, int64_t channels) {
@@ -74,9 +40,11 @@ void change_colours(std::span<const ColourChange> changes, float* pixels, int64_
         case ColourKind::Contrast:
           return blend(change.factor, mean, at, n * channels);
         case ColourKind::Saturation:
-          return channels == 3 ? saturate(change.factor, at, n) : void();
+          for (int64_t i = 0; channels == 3 && i < n; ++i) saturate(change.factor, at + 3 * i);
+          return;
         case ColourKind::Hue:
-          return channels == 3 ? turn_hue(change.factor, at, n) : void();
+          for (int64_t i = 0; channels == 3 && i < n; ++i) turn_hue(change.factor, at + 3 * i);
+          return;
         case ColourKind::Affine:
           return scale_channels(change, at, n, channels);
       }

@@ -34,7 +34,7 @@ struct ColumnPlan {
     const int64_t step = int64_t{height} * unroll;
     const int64_t least = (32 + step - 1) / step * step;
     pieces = std::clamp<int64_t>((rows + least - 1) / least, 1, std::max<int64_t>(1, most_pieces));
-    piece_rows = ((rows + pieces - 1) / pieces + step - 1) / step * step;
+    piece_rows = std::max(step, ((rows + pieces - 1) / pieces + step - 1) / step * step);
     pieces = std::max<int64_t>(1, (rows + piece_rows - 1) / piece_rows);
   }
   int64_t blocks() const { return pieces * tiles; }

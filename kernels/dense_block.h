@@ -45,4 +45,14 @@ void dense_layer_backward(CpuContext& ctx, const View& features, const View& gra
 void dense_block_input_gradient(CpuContext& ctx, const View& features, const View& gradient,
                                 const View& mean, const View& pending, const View& dx);
 
+// The same on the device of `ctx`, over whole batches: the normalised input of a layer lies in
+// memory while its convolution runs.
+void dense_layer_forward(CudaContext& ctx, const View& features, const DenseNorm& norm,
+                         const View& w, const View& mean, const View& variance);
+void dense_layer_backward(CudaContext& ctx, const View& features, const View& gradient,
+                          const DenseNorm& norm, const View& w, bool training, const View& pending,
+                          const View& dgamma, const View& dbeta, const View& dw);
+void dense_block_input_gradient(CudaContext& ctx, const View& features, const View& gradient,
+                                const View& mean, const View& pending, const View& dx);
+
 }  // namespace ditto::kernels

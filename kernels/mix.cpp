@@ -12,18 +12,15 @@ constexpr int64_t kImageGrain = 8;
 
 }  // namespace
 
-void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> rows,
-                const View& out) {
+void check_mix_images(const View& images, std::span<const MixRow> rows, const View& out) {
   check(images.shape.rank() == 4 && images.is_contiguous() && out.is_contiguous() &&
             images.shape == out.shape,
         "[mix_images] images and out must be contiguous (B, H, W, C) of one shape:", images.shape,
         out.shape);
-  const int64_t batch = images.shape[0], height = images.shape[1], width = images.shape[2],
-                channels = images.shape[3], size = height * width * channels;
+  const int64_t batch = images.shape[0], height = images.shape[1], width = images.shape[2];
   check(static_cast<int64_t>(rows.size()) == batch, "[mix_images] got", rows.size(),
         "rows for images", images.shape);
-  const float* in = images.as<float>();
-  float* to = out.as<float>();
+  const float *in = images.as<float>(), *to = out.as<float>();
   check(in + images.numel() <= to || to + images.numel() <= in,
         "[mix_images] images and out share memory");
   for (const MixRow& row : rows) {
@@ -36,6 +33,26 @@ void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> row
           images.shape);
     check(row.keep >= 0 && row.keep <= 1, "[mix_images] keep must be in [0, 1], got", row.keep);
   }
+}
+
+void check_mix_labels(const View& labels, std::span<const MixRow> rows, const View& targets) {
+  check(labels.shape.rank() == 1 && labels.is_contiguous() && targets.shape.rank() == 2 &&
+            targets.is_contiguous() && targets.shape[0] == labels.shape[0] &&
+            static_cast<int64_t>(rows.size()) == labels.shape[0],
+        "[mix_labels] labels (B), targets (B, K) and B rows, got", labels.shape, targets.shape,
+        rows.size());
+  for (const MixRow& row : rows)
+    check(row.partner >= 0 && row.partner < labels.shape[0],
+          "[mix_labels] partner out of range:", row.partner, "of", labels.shape[0]);
+}
+
+void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> rows,
+                const View& out) {
+  check_mix_images(images, rows, out);
+  const int64_t batch = images.shape[0], height = images.shape[1], width = images.shape[2],
+                channels = images.shape[3], size = height * width * channels;
+  const float* in = images.as<float>();
+  float* to = out.as<float>();
   parallel_for(ctx, batch, kImageGrain, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const MixRow& row = rows[r];
@@ -58,11 +75,7 @@ void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> row
 
 void mix_labels(CpuContext&, const View& labels, std::span<const MixRow> rows,
                 const View& targets) {
-  check(labels.shape.rank() == 1 && labels.is_contiguous() && targets.shape.rank() == 2 &&
-            targets.is_contiguous() && targets.shape[0] == labels.shape[0] &&
-            static_cast<int64_t>(rows.size()) == labels.shape[0],
-        "[mix_labels] labels (B), targets (B, K) and B rows, got", labels.shape, targets.shape,
-        rows.size());
+  check_mix_labels(labels, rows, targets);
   const int64_t* label = labels.as<int64_t>();
   float* target = targets.as<float>();
   const int64_t batch = labels.shape[0], classes = targets.shape[1];
@@ -72,8 +85,6 @@ void mix_labels(CpuContext&, const View& labels, std::span<const MixRow> rows,
   std::fill_n(target, batch * classes, 0.0f);
   for (int64_t r = 0; r < batch; ++r) {
     const MixRow& row = rows[r];
-    check(row.partner >= 0 && row.partner < batch,
-          "[mix_labels] partner out of range:", row.partner, "of", batch);
     const float keep = row.kind == MixKind::None ? 1.0f : row.keep;
     target[r * classes + label[r]] += keep;
     if (row.kind != MixKind::None) target[r * classes + label[row.partner]] += 1 - keep;

@@ -36,4 +36,15 @@ void mix_images(CpuContext& ctx, const View& images, std::span<const MixRow> row
 void mix_labels(CpuContext& ctx, const View& labels, std::span<const MixRow> rows,
                 const View& targets);
 
+// The same on the device of `ctx`; `rows` stay on the host. A bad label throws at the next
+// synchronising call (core/cuda_fault.h).
+void mix_images(CudaContext& ctx, const View& images, std::span<const MixRow> rows,
+                const View& out);
+void mix_labels(CudaContext& ctx, const View& labels, std::span<const MixRow> rows,
+                const View& targets);
+
+// What both devices check before they start.
+void check_mix_images(const View& images, std::span<const MixRow> rows, const View& out);
+void check_mix_labels(const View& labels, std::span<const MixRow> rows, const View& targets);
+
 }  // namespace ditto::kernels
