@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 
+#include "apps/common/bench_kernels.h"
 #include "apps/common/command_line.h"
+#include "apps/common/device_options.h"
 #include "apps/common/environment.h"
 #include "autograd/ops.h"
 #include "core/rng.h"
@@ -32,6 +35,8 @@ struct BenchOptions {
   int repeats = 10;
   int warmup = 3;
   bool cost = false;
+  DeviceOptions compute;
+  Device device;
 };
 
 // Resident memory before the work began, and the most there was.
@@ -61,7 +66,11 @@ Usage usage_now() {
 // Runs `work` (which handles `images` images) and prints every repetition's wall and CPU seconds,
 // and how often the system took the processor away meanwhile.
 template <class F>
-void measure(const BenchOptions& o, const std::string& name, int64_t images, F&& work) {
+void measure(const BenchOptions& o, const std::string& name, int64_t images, F&& one) {
+  const auto work = [&] {
+    one();
+    synchronize(o.device);
+  };
   for (int i = 0; i < o.warmup; ++i) work();
   std::vector<double> wall;
   Json samples = Json::array();
@@ -78,6 +87,7 @@ void measure(const BenchOptions& o, const std::string& name, int64_t images, F&&
   const Json line = {{"bench", name},
                      {"program", "ditto"},
                      {"images", images},
+                     {"device", device_text(o.device)},
                      {"threads", num_threads()},
                      {"best_images_per_second", double(images) / wall.front()},
                      {"median_images_per_second", double(images) / wall[wall.size() / 2]},
@@ -97,6 +107,7 @@ class TrainingStep {
         labels_(Tensor::empty({o.batch}, Dtype::I64)),
         groups_(Tensor::empty({o.batch}, Dtype::I64)) {
     nn::init(*model_, 1);
+    model_->to(o.device);
     optimizer_ =
         std::make_unique<nn::Sgd>(nn::parameter_groups(*model_, 1e-4), nn::SgdOptions{.lr = 0.1});
     Rng rng(1);
@@ -106,6 +117,7 @@ class TrainingStep {
       labels_.data<int64_t>()[i] = i / 2 % 10;
       groups_.data<int64_t>()[i] = i / 2;
     }
+    for (Tensor* tensor : {&images_, &labels_, &groups_}) *tensor = tensor->to(o.device);
   }
   void operator()(const losses::ClassificationLoss& loss) {
     optimizer_->zero_grad();
@@ -153,6 +165,31 @@ void bench_loss_cost(const BenchOptions& o) {
   fmt::print("{}\n", line.dump());
 }
 
+// Bytes that a kernel must move at least, per second: to be compared with what the memory gives.
+void bench_kernels(const BenchOptions& o) {
+  constexpr int kCalls = 20;  // between two looks at the clock: launches overlap with work
+  for (const KernelBench& kernel : streaming_kernels(o.device, o.batch)) {
+    for (int i = 0; i < o.warmup; ++i) kernel.run();
+    synchronize(o.device);
+    double best = INFINITY;
+    for (int i = 0; i < o.repeats; ++i) {
+      const double start = usage_now().wall;
+      for (int call = 0; call < kCalls; ++call) kernel.run();
+      synchronize(o.device);
+      best = std::min(best, (usage_now().wall - start) / kCalls);
+    }
+    const Json line = {{"bench", kernel.name},
+                       {"program", "ditto"},
+                       {"device", device_text(o.device)},
+                       {"threads", num_threads()},
+                       {"bytes", kernel.bytes},
+                       {"best_seconds", best},
+                       {"gigabytes_per_second", 1e-9 * double(kernel.bytes) / best}};
+    fmt::print("{}\n", line.dump());
+    std::fflush(stdout);
+  }
+}
+
 // Crop, flip, cutout and normalisation of 32 x 32 x 3 images: the loader's own work, without worker
 // threads.
 void bench_augmentation(const BenchOptions& o) {
@@ -189,8 +226,12 @@ int main(int argc, char** argv) {
       "run", "measure (the default)",
       [&](Config& config) {
         std::vector<std::string> what = ditto::models::model_names();
-        what.push_back("augment");
-        config.add("what", &options.what, "a model's training step, or augment").choices(what);
+        what.insert(what.end(), {"augment", "kernels"});
+        config
+            .add("what", &options.what,
+                 "a model's training step, augment, or kernels (bytes per second)")
+            .choices(what);
+        declare(config, options.compute);
         config.add("loss", &options.loss, "of the training step")
             .choices(ditto::losses::loss_names());
         config.add("cost", &options.cost,
@@ -202,9 +243,14 @@ int main(int argc, char** argv) {
       },
       [&](const Invocation&) {
         if (options.threads > 0) ditto::set_num_threads(options.threads);
+        const ditto::DeviceChoice choice = use(options.compute);
+        if (!choice.note.empty()) fmt::print(stderr, "{}\n", choice.note);
+        options.device = choice.device;
         idle_bytes = resident_bytes();
         if (options.what == "augment")
           bench_augmentation(options);
+        else if (options.what == "kernels")
+          bench_kernels(options);
         else
           options.cost ? bench_loss_cost(options) : bench_training(options);
       });

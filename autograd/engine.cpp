@@ -176,8 +176,9 @@ void backward(const Tensors& outputs, const Tensors& grads, bool retain_graph) {
             output.shape());
       grad = Tensor::ones(output.shape(), output.dtype(), output.device());
     }
-    check(grad.shape() == output.shape() && grad.dtype() == output.dtype(), "[backward] gradient",
-          grad, "does not fit output", output);
+    check(grad.shape() == output.shape() && grad.dtype() == output.dtype() &&
+              grad.device() == output.device(),
+          "[backward] gradient", grad, "does not fit output", output);
     engine.add(output.autograd(), grad.detach());
   }
   engine.run();
@@ -204,7 +205,8 @@ Tensor Tensor::grad() const { return autograd_ ? autograd_->grad : Tensor(); }
 
 void Tensor::set_grad(const Tensor& grad) const {
   check(autograd_ && !autograd_->node, "[set_grad] not a leaf that requires a gradient:", *this);
-  check(!grad.defined() || (grad.shape() == shape_ && grad.dtype() == dtype_),
+  check(!grad.defined() ||
+            (grad.shape() == shape_ && grad.dtype() == dtype_ && grad.device() == device()),
         "[set_grad] gradient", grad, "does not fit", *this);
   // Optimizers read gradients in row-major order.
   autograd_->grad = grad.detach().contiguous();

@@ -11,12 +11,12 @@
 namespace ditto {
 namespace {
 
-Tensor random_weights(const Shape& shape) {
+Tensor random_weights(const Shape& shape, Device device) {
   Tensor weights = Tensor::empty(shape, Dtype::F64);
   Rng rng(20250611);
   double* w = weights.data<double>();
   for (int64_t i = 0; i < weights.numel(); ++i) w[i] = rng.uniform(0.5, 1.5) * (i % 2 ? -1 : 1);
-  return weights;
+  return weights.to(device);
 }
 
 double contract(const Tensor& y, const Tensor& weights) {
@@ -53,9 +53,9 @@ GradcheckResult gradcheck(const std::function<Tensor(const Tensors&)>& f, const 
           "[gradcheck] needs f64 inputs, got", input);
   const Tensor y = f(inputs);
   check(y.dtype() == Dtype::F64, "[gradcheck] needs an f64 output, got", y);
-  const Tensor weights = random_weights(y.shape());
+  const Tensor weights = random_weights(y.shape(), y.device());
   const Tensors grads = analytic(f, inputs, weights), again = analytic(f, inputs, weights);
-  const Tensors zero = analytic(f, inputs, Tensor::zeros(y.shape(), Dtype::F64));
+  const Tensors zero = analytic(f, inputs, Tensor::zeros(y.shape(), Dtype::F64, y.device()));
 
   GradcheckResult result;
   double worst_excess = -1;
@@ -77,14 +77,17 @@ GradcheckResult gradcheck(const std::function<Tensor(const Tensors&)>& f, const 
         if (value != 0)
           return failed(fmt::format("input {}: zero output gradient gives {}", k, value));
     NoGrad guard;
-    double* x = input.detach().data<double>();
+    check(input.is_contiguous(), "[gradcheck] needs contiguous inputs, got strides",
+          input.strides());
+    const auto x = input.detach().to_vector<double>();
     for (int64_t i = 0; i < input.numel(); ++i) {
-      const double kept = x[i];
-      x[i] = kept + options.eps;
+      Tensor element = input.alias({}, {}, input.offset() + i);
+      const double kept = x[static_cast<size_t>(i)];
+      element.fill_(kept + options.eps);
       const double up = contract(f(inputs), weights);
-      x[i] = kept - options.eps;
+      element.fill_(kept - options.eps);
       const double down = contract(f(inputs), weights);
-      x[i] = kept;
+      element.fill_(kept);
       const double numeric = (up - down) / (2 * options.eps);
       const double error = std::fabs(g[i] - numeric);
       const double excess = error - (options.atol + options.rtol * std::fabs(numeric));

@@ -4,6 +4,10 @@
 #include <atomic>
 #include <thread>
 
+#ifdef DITTO_HAS_CUDA
+#include "core/cuda_context.h"
+#endif
+
 namespace ditto {
 namespace {
 
@@ -16,6 +20,14 @@ std::atomic<int>& default_threads() {
 std::atomic<bool> tf32_on{false}, deterministic_on{false};
 
 }  // namespace
+
+#ifdef DITTO_HAS_CUDA
+void synchronize(Device device) {
+  if (device.is_cuda()) cuda_context(device.index).synchronize();
+}
+#else
+void synchronize(Device) {}
+#endif
 
 bool tf32_allowed() { return tf32_on.load(std::memory_order_relaxed); }
 void allow_tf32(bool on) { tf32_on = on; }

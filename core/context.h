@@ -33,6 +33,10 @@ void allow_tf32(bool on);
 bool deterministic();
 void set_deterministic(bool on);
 
+// Waits until all work that this thread gave the device is done; errors of kernels show here.
+// Nothing to do for the CPU.
+void synchronize(Device device);
+
 #ifdef DITTO_HAS_CUDA
 inline constexpr bool kHasCuda = true;
 CudaContext& cuda_context(int index);

@@ -208,7 +208,15 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void reduce_sum(CudaContext& ctx, const View& x, const View& y, ReduceSizes sizes, double scale) {
-  on_float(x.dtype, "sum", [&]<class T>(T) { sum(ctx, x.as<T>(), y.as<T>(), sizes, scale); });
+  on_float(x.dtype, "sum", [&]<class T>(T) {
+    if (sizes.outer * sizes.reduce * sizes.inner > 0)
+      sum(ctx, x.as<T>(), y.as<T>(), sizes, scale);
+    else  // an empty sum is 0
+      cuda_check(
+          cudaMemsetAsync(y.as<T>(), 0, static_cast<size_t>(sizes.outer * sizes.inner) * sizeof(T),
+                          ctx.stream()),
+          "cudaMemsetAsync");
+  });
 }
 
 void reduce_max(CudaContext& ctx, const View& x, const View& y, const View& index,

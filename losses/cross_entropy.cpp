@@ -12,8 +12,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
       logits, target,
       {.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index});
   int64_t count = rows.numel();
-  if (target.dtype() == Dtype::I64) {
-    const Tensor labels = target.detach().contiguous();
+  // Counting waits for a device; trainings have no label to ignore (kNoIgnoredLabel).
+  if (target.dtype() == Dtype::I64 && options.ignore_index != kNoIgnoredLabel) {
+    const Tensor labels = target.detach().to(kCpu).contiguous();
     const int64_t* first = labels.data<int64_t>();
     count -= std::count(first, first + labels.numel(), options.ignore_index);
   }

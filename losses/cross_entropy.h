@@ -5,9 +5,14 @@
 // The gradient is g_i ((sum_c y_ic) p_i - y_i): the row sum matters when targets do not sum to 1.
 #pragma once
 
+#include <limits>
+
 #include "losses/reduction.h"
 
 namespace ditto::losses {
+
+// As ignore_index: no label is ignored, every one must be in [0, K).
+inline constexpr int64_t kNoIgnoredLabel = std::numeric_limits<int64_t>::min();
 
 struct CrossEntropyOptions {
   double label_smoothing = 0;   // target (1 - e) y + e / K

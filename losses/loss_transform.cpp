@@ -1,7 +1,5 @@
 #include "losses/loss_transform.h"
 
-#include <limits>
-
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/group_kl.h"
 #include "autograd/ops/softmax.h"
@@ -22,9 +20,9 @@ Tensor loss_transform(const Tensor& logits, const Tensor& target, const Tensor& 
   // Hard labels of one image agree: the group's mean label and every overlap are then the plain
   // case.
   const bool pseudo = options.mixing == GroupMixing::PseudoLabel && soft;
-  const Tensor rows = cross_entropy_rows(logits, pseudo ? group_mean(target, groups) : target,
-                                         {.label_smoothing = options.label_smoothing,
-                                          .ignore_index = std::numeric_limits<int64_t>::min()});
+  const Tensor rows = cross_entropy_rows(
+      logits, pseudo ? group_mean(target, groups) : target,
+      {.label_smoothing = options.label_smoothing, .ignore_index = kNoIgnoredLabel});
   return loss_transform_rows(rows, logits, groups, options, soft ? target : Tensor());
 }
 

@@ -15,7 +15,9 @@ const std::vector<Entry>& entries() {
       {"cce", false,
        [](const LossConfig& c) -> ClassificationLoss {
          return [c](const Tensor& logits, const Tensor& target, const Tensor&) {
-           return cross_entropy(logits, target, {.label_smoothing = c.label_smoothing});
+           return cross_entropy(
+               logits, target,
+               {.label_smoothing = c.label_smoothing, .ignore_index = kNoIgnoredLabel});
          };
        }},
       {"t-cce", true,

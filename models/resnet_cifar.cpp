@@ -5,16 +5,17 @@
 namespace ditto::models {
 
 ResNetCifar::ResNetCifar(const ResNetCifarOptions& options)
-    : conv1_(child<nn::Conv2d>("conv1", options.in_channels, 16, 3,
+    : conv1_(child<nn::Conv2d>("conv1", options.in_channels, options.width, 3,
                                nn::Conv2dOptions{.padding = 1, .bias = false})),
-      bn1_(child<nn::BatchNorm2d>("bn1", 16)) {
+      bn1_(child<nn::BatchNorm2d>("bn1", options.width)) {
   check(options.depth >= 8 && (options.depth - 2) % 6 == 0,
         "[resnet] CIFAR depths are 6 n + 2 (20, 32, 44, 56, 110), not", options.depth);
   check(options.num_classes >= 0, "[resnet] the number of classes is", options.num_classes);
-  int64_t width = 16;
+  check(options.width >= 1, "[resnet] the width is", options.width);
+  int64_t width = options.width;
   for (int stage = 1; stage <= 3; ++stage) {
     auto& layer = child<nn::Sequential>("layer" + std::to_string(stage));
-    const int64_t out = int64_t{8} << stage;
+    const int64_t out = options.width << (stage - 1);
     for (int i = 0; i < (options.depth - 2) / 6; ++i) {
       const int stride = stage > 1 && i == 0 ? 2 : 1;
       blocks_.push_back(&layer.add<BasicBlock>(width, out, stride, options.shortcut));

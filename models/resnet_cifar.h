@@ -8,7 +8,8 @@
 namespace ditto::models {
 
 struct ResNetCifarOptions {
-  int depth = 20;  // 6 n + 2
+  int depth = 20;      // 6 n + 2
+  int64_t width = 16;  // of the first stage; the others have twice and four times that
   int64_t in_channels = 3;
   int64_t num_classes = 10;           // 0: no classifier
   Shortcut shortcut = Shortcut::Pad;  // the paper's choice on CIFAR
@@ -19,7 +20,7 @@ class ResNetCifar : public nn::Layer {
  public:
   explicit ResNetCifar(const ResNetCifarOptions& options = {});
   Tensor forward(const Tensor& x) override;
-  // The pooled features (N, 64) before the classifier.
+  // The pooled features (N, 4 width) before the classifier.
   Tensor features(const Tensor& x);
 
  private:

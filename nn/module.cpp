@@ -82,16 +82,30 @@ void Module::set_requires_grad(bool on) {
   for (auto& entry : children_) entry.second->set_requires_grad(on);
 }
 
-void Module::to(Dtype dtype) {
-  check(is_floating(dtype), "[module] parameters are f32 or f64, not", dtype);
+template <class Target>
+void Module::convert(Target target) {
   for (auto& entry : tensors_) {
     Tensor& tensor = entry->tensor;
     if (!is_floating(tensor.dtype())) continue;
     const bool trained = tensor.requires_grad();
-    tensor = tensor.detach().to(dtype);
+    tensor = tensor.detach().to(target);
     if (trained) tensor.set_requires_grad(true);
   }
-  for (auto& entry : children_) entry.second->to(dtype);
+  for (auto& entry : children_) entry.second->convert(target);
+}
+
+void Module::to(Dtype dtype) {
+  check(is_floating(dtype), "[module] parameters are f32 or f64, not", dtype);
+  convert(dtype);
+}
+void Module::to(Device device) { convert(device); }
+
+Device Module::device() const {
+  for (const auto& tensor : tensors_)
+    if (!tensor->is_buffer) return tensor->tensor.device();
+  for (const auto& entry : children_)
+    if (entry.second->parameter_count() > 0) return entry.second->device();
+  return kCpu;
 }
 
 void Module::visit(const std::function<void(const std::string&, Module&)>& f) {

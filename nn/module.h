@@ -75,6 +75,11 @@ class Module {
   void set_requires_grad(bool on);
   // Converts parameters and floating buffers. The optimizer must be made afterwards.
   void to(Dtype dtype);
+  // Moves parameters and floating buffers; counters (integers) stay on the CPU, which counts. The
+  // optimizer must be made afterwards.
+  void to(Device device);
+  // Where the first parameter is; the CPU for a module without any.
+  Device device() const;
 
   // Called by init() with a number of this module's own; layers that draw random numbers override
   // it.
@@ -104,6 +109,8 @@ class Module {
  private:
   void collect(const std::string& prefix, bool buffers, std::vector<NamedParameter>& out) const;
   void check_name(const std::string& name) const;
+  template <class Target>
+  void convert(Target target);
 
   // unique_ptr: references to the tensors stay valid while the list grows.
   std::vector<std::unique_ptr<NamedParameter>> tensors_;

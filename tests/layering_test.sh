@@ -34,6 +34,10 @@ violations() {
     if [[ $file =~ \.(h|cuh|cu)$ && $target =~ [\<\"]fmt/ ]]; then
       echo "$file:$line: fmt belongs into .cpp files only (nvcc cannot compile it)"
     fi
+    if [[ $target =~ \<(cuda|cublas|cudnn|nccl|cooperative) &&
+      ! $file =~ (\.cuh?$|/cuda_[^/]*$|^tests/cuda_emulation/) ]]; then
+      echo "$file:$line: CUDA headers belong into .cu, .cuh and cuda_* files"
+    fi
     [[ $target =~ \"([^\"]+)\" ]] || continue
     target=${BASH_REMATCH[1]}
     folder=${target%%/*}
@@ -85,6 +89,10 @@ self_test() {
   expect nn/x.h '#include <fmt/format.h>' 'fmt belongs into .cpp files only'
   expect kernels/x.cu '#include "fmt/core.h"' 'fmt belongs into .cpp files only'
   expect nn/x.cpp '#include <fmt/format.h>' ''
+  expect core/x.h '#include <cuda_runtime_api.h>' 'CUDA headers belong into'
+  expect kernels/x.cpp '#include <cudnn.h>' 'CUDA headers belong into'
+  expect core/cuda_x.h '#include <cuda_runtime_api.h>' ''
+  expect kernels/x.cu '#include <cuda_fp16.h>' ''
   expect nn/x.cpp '// #include "losses/l.h"' ''
   ((failed == 0)) && echo "self-test: all rules catch their violations"
   return $failed

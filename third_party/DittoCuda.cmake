@@ -115,7 +115,9 @@ endif()
 function(ditto_cuda_sources)
   if(DITTO_CUDA_MODE STREQUAL "emulated")
     # Contracting to FMA is the compiler's choice on either side: off here, so that tolerances are honest.
-    set(options -ffp-contract=off -Wno-unknown-pragmas -include ${PROJECT_SOURCE_DIR}/tests/cuda_emulation/device.h)
+    # -O1 at least: without inlining, the callback of each basic block would be made of basic blocks with callbacks.
+    set(options -ffp-contract=off -Wno-unknown-pragmas $<$<CONFIG:Debug>:-O1>
+      -include ${PROJECT_SOURCE_DIR}/tests/cuda_emulation/device.h)
     if(DITTO_CUDA_CHECKER)
       list(APPEND options -fsanitize=thread -g1)  # callbacks only: the runtime behind them is tests/cuda_emulation's
     endif()

@@ -29,13 +29,17 @@ void EvalCommand::declare(Config& config) {
   apps::declare(config, tta_);
   config.add("report", &report_, "folder for report.html with confusion matrix and calibration")
       .flag_only();
+  apps::declare(config, compute_);
   config.add("threads", &threads_, "of the computation; 0: all cores").range(0, 4096);
 }
 
 void EvalCommand::run(const Invocation& invocation) {
   if (weights_.empty()) throw UsageError("eval needs --weights FILE");
   if (threads_ > 0) set_num_threads(threads_);
+  const DeviceChoice device = use(compute_);
+  if (!device.note.empty()) fmt::print(stderr, "{}\n", device.note);
   const TrainedModel trained = load_weights(weights_);
+  trained.model->to(device.device);
   if (options_.dataset == "auto") options_.dataset = trained.info.dataset;
   // The images are seen as in the training.
   if (options_.dataset == "folder" && options_.image_size == 0)

@@ -7,6 +7,7 @@
 #include "apps/classification/evaluation.h"
 #include "apps/classification/train_options.h"
 #include "apps/common/command_line.h"
+#include "apps/common/device_options.h"
 
 namespace ditto::apps {
 
@@ -20,6 +21,7 @@ class EvalCommand {
   TtaOptions tta_;
   std::string weights_, report_;
   int threads_ = 0;
+  DeviceOptions compute_;
 };
 
 }  // namespace ditto::apps

@@ -119,7 +119,7 @@ Predictions predict(nn::Layer& model, const data::ImageDataset& dataset, const T
     data::DataLoader loader(dataset, std::make_shared<data::SequentialSampler>(dataset.size()),
                             view, {.batch = std::min(batch, eval_rows(dataset)), .workers = 0});
     while (const auto b = loader.next()) {
-      const Tensor logits = model(b->images);
+      const Tensor logits = model(b->images.to(model.device()));
       const std::vector<double> p = softmax_rows(logits);
       out.classes = logits.dim(1);
       const auto k = static_cast<size_t>(out.classes);

@@ -76,7 +76,7 @@ std::vector<FilePrediction> predict_files(const TrainedModel& trained,
   const auto classify = [&] {
     if (batch.empty()) return;
     const int64_t rows = std::ssize(batch) * n_views;
-    const Tensor logits = (*trained.model)(slice(inputs, 0, 0, rows));
+    const Tensor logits = (*trained.model)(slice(inputs, 0, 0, rows).to(trained.model->device()));
     const std::vector<double> p = softmax_rows(logits);
     Predictions mean{.classes = logits.dim(1), .probabilities = {}, .labels = {}};
     const auto k = static_cast<size_t>(mean.classes);
@@ -155,6 +155,7 @@ void PredictCommand::declare(Config& config) {
   config.add("output", &output_, "also write the predictions to this .csv or .json file")
       .flag_only();
   apps::declare(config, tta_);
+  apps::declare(config, compute_);
   config.add("threads", &threads_, "of the computation; 0: all cores").range(0, 4096);
 }
 
@@ -165,7 +166,10 @@ void PredictCommand::run(const Invocation&) {
   if (!output_.empty() && !json && !ends_with(output_, ".csv"))
     throw UsageError(fmt::format("--output {} is neither .csv nor .json", output_));
   if (threads_ > 0) set_num_threads(threads_);
+  const DeviceChoice device = use(compute_);
+  if (!device.note.empty()) fmt::print(stderr, "{}\n", device.note);
   const TrainedModel trained = load_weights(weights_);
+  trained.model->to(device.device);
 
   std::vector<std::string> warnings;
   std::vector<fs::path> files = {input_};

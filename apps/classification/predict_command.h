@@ -7,6 +7,7 @@
 #include "apps/classification/evaluation.h"
 #include "apps/classification/weights.h"
 #include "apps/common/command_line.h"
+#include "apps/common/device_options.h"
 
 namespace ditto::apps {
 
@@ -45,6 +46,7 @@ class PredictCommand {
   std::string weights_, input_, output_;
   int64_t top_ = 1;
   int threads_ = 0;
+  DeviceOptions compute_;
 };
 
 }  // namespace ditto::apps

@@ -23,10 +23,12 @@ namespace ditto::apps {
 
 namespace {
 
-// Threads decide the order of sums; the other two are what one tries after a run has diverged.
-const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", "save-every",
-                                         "save-every-minutes", "keep-last", "tta", "tta-shift"},
-                              .noticed = {"threads", "lr", "clip-norm"}};
+// Threads and devices decide the order of sums; rate and clipping are what one tries after a run
+// has diverged.
+const MayDiffer kMayDiffer = {
+    .freely = {"workers", "data-root", "strict-data", "save-every", "save-every-minutes",
+               "keep-last", "tta", "tta-shift"},
+    .noticed = {"threads", "device", "tf32", "deterministic", "lr", "clip-norm"}};
 
 // Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.
 void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) {
@@ -74,6 +76,8 @@ void TrainCommand::run(const Invocation& invocation) {
   }
   const RunPlan plan = plan_runs(options_);
   if (options_.threads > 0) set_num_threads(options_.threads);
+  const DeviceChoice device = use(options_.compute);
+  if (!device.note.empty()) sayings.push_back(device.note);
   const DataPair data = load_data(options_.data);
   if (dry_run_) return dry_run(plan, data, directory_.run_dir);
   const Json data_description = describe_data(data);
@@ -84,6 +88,7 @@ void TrainCommand::run(const Invocation& invocation) {
   // config.json holds what was decided, so that it repeats this run elsewhere.
   options_.data.dataset = data.train.name();
   options_.threads = num_threads();
+  options_.compute.device = to_string(device.device);
   RunDirectory run = resumed ? RunDirectory(saved_files(*resumed), invocation)
                              : RunDirectory(directory_, invocation);
   Progress progress({});
@@ -97,10 +102,11 @@ void TrainCommand::run(const Invocation& invocation) {
       progress.print(fmt::format("WARNING: the log ends here: {}", error.what()));
     }
   };
-  say(fmt::format("{}: {} training and {} test images, {} classes; {} threads; run directory {}",
-                  data.train.name(), count_text(double(data.train.size())),
-                  count_text(double(data.test.size())), data.train.classes(), num_threads(),
-                  run.path().string()));
+  say(fmt::format(
+      "{}: {} training and {} test images, {} classes; {} threads; {}; run directory {}",
+      data.train.name(), count_text(double(data.train.size())),
+      count_text(double(data.test.size())), data.train.classes(), num_threads(),
+      device_text(device.device), run.path().string()));
   for (const std::string& line : sayings) say(line);
 
   Report report;

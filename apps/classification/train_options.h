@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/config.h"
+#include "apps/common/device_options.h"
 #include "data/augment.h"
 #include "data/mix.h"
 #include "losses/losses.h"
@@ -71,7 +72,8 @@ struct TrainOptions {
   int64_t seed = 1;
   std::vector<int64_t> seeds;  // train every run once for each of these seeds instead
   std::string sweep;           // "rho=0.1,0.3,1": train every run once for each of these values
-  int threads = 0;             // 0: all cores
+  DeviceOptions compute;
+  int threads = 0;  // 0: all cores
   int workers = 1;
   double eval_every = 1;  // epochs
   bool profile = false;   // time per op and layer

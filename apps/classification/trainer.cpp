@@ -6,6 +6,7 @@
 
 #include "apps/classification/pretrained.h"
 #include "autograd/ops.h"
+#include "core/device_choice.h"
 #include "kernels/optim.h"
 #include "losses/cross_entropy.h"
 #include "models/models.h"
@@ -70,8 +71,10 @@ EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t
   double loss = 0;
   int64_t correct = 0;
   while (auto b = loader.next()) {
-    const Tensor logits = model(b->images);
-    loss += losses::cross_entropy(logits, b->labels, {.reduction = losses::Reduction::Sum}).item();
+    const Tensor logits = model(b->images.to(model.device()));
+    loss += losses::cross_entropy(logits, b->labels.to(logits.device()),
+                                  {.reduction = losses::Reduction::Sum})
+                .item();
     correct += count_correct(logits, b->labels);
     result.images += b->size();
     if (on_batch) on_batch(b->size());
@@ -88,6 +91,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
       loss_name_(loss),
       loss_(losses::make_loss(loss, loss_config(options))),
       replicas_(losses::uses_groups(loss) ? options.replicas : options.cce_replicas),
+      device_(choose_device(options.compute.device).device),
       train_(train),
       test_(test) {
   options_.loss = loss;
@@ -107,6 +111,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
                               &note_);
   nn::init(*model_, static_cast<uint64_t>(options.seed));
   if (!options.init_weights.empty()) pretrained_ = load_pretrained(*model_, options.init_weights);
+  model_->to(device_);
   total_steps_ = options.steps > 0
                      ? options.steps
                      : std::max<int64_t>(1, std::llround(options.epochs * steps_per_epoch()));
@@ -168,8 +173,9 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
     return next ? std::move(next) : loader.next();  // the next epoch begins
   }();
   check(batch.has_value(), "[train] the loader is empty");
-  const Tensor targets = batch->targets.defined() ? batch->targets : batch->labels;
-  const Tensor groups = Tensor::from(batch->groups, {batch->size()});
+  const Tensor inputs = batch->images.to(device_);
+  const Tensor targets = (batch->targets.defined() ? batch->targets : batch->labels).to(device_);
+  const Tensor groups = Tensor::from(batch->groups, {batch->size()}).to(device_);
   // Whole groups in each part; a batch is smaller than usual where images could not be read.
   const int64_t unit = options_.sampler == "groups" ? replicas_ : 1;
   const int64_t units = batch->size() / unit;
@@ -178,16 +184,16 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
   optimizer.zero_grad();
   for (int64_t part = 0; part < parts; ++part) {
     const int64_t begin = units * part / parts * unit, end = units * (part + 1) / parts * unit;
-    const Tensor images = rows(batch->images, begin, end);
+    const Tensor images = rows(inputs, begin, end);
     const Tensor logits = model(images);
     const Tensor loss = loss_(logits, rows(targets, begin, end), rows(groups, begin, end)) /
                         (double(units * unit) / double(end - begin));
-    const double value = loss.item();
+    loss.backward();
+    const double value = loss.item();  // waits for a GPU, so it comes after all launches
     if (!std::isfinite(value))
       fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +
            "; the first bad tensor is " + first_bad_tensor(model, images, logits) +
            ". Try a lower --lr or --clip-norm");
-    loss.backward();
     result.loss += value;
     result.correct += count_correct(logits, rows(batch->labels, begin, end));
   }
@@ -211,6 +217,7 @@ int64_t Trainer::calibrate(double minutes) {
                                                    .num_classes = train_.classes(),
                                                    .dropout = options_.dropout});
   nn::init(*model, static_cast<uint64_t>(options_.seed));
+  model->to(device_);
   const auto optimizer = make_optimizer(*model);
   const auto loader = make_loader();
   constexpr int kWarmUp = 3, kTimed = 10;

@@ -116,6 +116,7 @@ class Trainer {
   std::string loss_name_;
   losses::ClassificationLoss loss_;
   int replicas_;
+  Device device_;
   data::ImageDataset train_, test_;
   std::unique_ptr<nn::Layer> model_;
   std::string note_;

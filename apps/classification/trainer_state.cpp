@@ -47,10 +47,11 @@ void Trainer::save(Checkpoint& checkpoint) const {
   check(optimizer_ != nullptr, "[train] nothing to save before run() or restore()");
   check_finite();
   checkpoint.model.clear();
-  for (nn::StateEntry& entry : nn::state_dict(*model_))
-    checkpoint.model[entry.name] = std::move(entry.tensor);
+  for (const nn::StateEntry& entry : nn::state_dict(*model_))
+    checkpoint.model[entry.name] = entry.tensor.to(kCpu);
   checkpoint.model_metadata = weights_metadata(options_.model, train_);
   checkpoint.optimizer = other_tensors(*model_, *optimizer_, ema_.get());
+  for (auto& [name, tensor] : checkpoint.optimizer) tensor = tensor.to(kCpu);
   const data::LoaderPosition position = loader_->position();
   checkpoint.trainer["state"] = {
       {"step", state_.step},

@@ -81,7 +81,7 @@ ViewPredictions predict_views(nn::Layer& model, const ViewSet& set) {
   const int64_t rows = set.inputs.dim(0);
   for (int64_t begin = 0; begin < rows; begin += kBatch) {
     const Tensor batch = slice(set.inputs, 0, begin, std::min(rows, begin + kBatch));
-    const Tensor logits = model(batch);
+    const Tensor logits = model(batch.to(model.device()));
     out.classes = logits.dim(1);
     for (const double p : softmax_rows(logits)) out.probabilities.push_back(p);
   }

@@ -30,11 +30,13 @@ inline void check_rank(const char* op, const Tensor& x, int rank) {
   if (x.rank() != rank) fail(std::string("[") + op + "] needs", rank, "dimensions, got", x.shape());
 }
 
-// i64 of shape (n).
-inline void check_index(const char* op, const Tensor& index, int64_t n) {
+// i64 of shape (n), where `data` is.
+inline void check_index(const char* op, const Tensor& index, int64_t n, const Tensor& data) {
   check_defined(op, index);
   if (index.dtype() != Dtype::I64 || index.rank() != 1 || index.dim(0) != n)
     fail(std::string("[") + op + "] needs an i64 tensor of", n, "entries, got", index);
+  if (!(index.device() == data.device()))
+    fail(std::string("[") + op + "] devices differ:", data, "and", index);
 }
 
 }  // namespace ditto

@@ -54,7 +54,7 @@ class GroupKlFunction final : public Function {
 static void check_groups(const Tensor& logits, const Tensor& groups, const Tensor& targets) {
   check_rank("group_kl", logits, 2);
   check(logits.dim(1) >= 1, "[group_kl] needs at least one class, got", logits.shape());
-  check_index("group_kl", groups, logits.dim(0));
+  check_index("group_kl", groups, logits.dim(0), logits);
   if (!targets.defined()) return;
   check_match("group_kl", logits, targets);
   check(targets.shape() == logits.shape(), "[group_kl] targets", targets.shape(),
@@ -75,7 +75,7 @@ Tensor group_anchor(const Tensor& logits, const Tensor& groups, const Tensor& ta
 
 Tensor group_mean(const Tensor& x, const Tensor& groups) {
   check_rank("group_mean", x, 2);
-  check_index("group_mean", groups, x.dim(0));
+  check_index("group_mean", groups, x.dim(0), x);
   const Tensor source = x.detach().contiguous(), ids = groups.detach().contiguous();
   Tensor mean = Tensor::empty(x.shape(), x.dtype(), x.device());
   on_device(x.device(),

@@ -42,7 +42,7 @@ Tensor index_select(const Tensor& x, const Tensor& index) {
   check_defined("index_select", x);
   check_defined("index_select", index);
   check(x.rank() >= 1, "[index_select] needs at least one dimension, got", x.shape());
-  check_index("index_select", index, index.numel());
+  check_index("index_select", index, index.numel(), x);
   return apply<IndexSelectFunction>({x, index.detach()});
 }
 

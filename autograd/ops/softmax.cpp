@@ -128,7 +128,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target,
   check(params.label_smoothing >= 0 && params.label_smoothing <= 1,
         "[cross_entropy] label smoothing must be in [0, 1]:", params.label_smoothing);
   if (target.dtype() == Dtype::I64) {
-    check_index("cross_entropy", target, logits.dim(0));
+    check_index("cross_entropy", target, logits.dim(0), logits);
   } else {
     check_match("cross_entropy", logits, target);
     check(target.shape() == logits.shape(), "[cross_entropy] soft targets", target.shape(),

@@ -1,22 +1,24 @@
 // Runs every row through every invariant (docs/design.md, tests).
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "core/device_choice.h"
 #include "core/rng.h"
 #include "tests/conformance/row.h"
 #include "tests/support/catch.h"
 
 namespace ditto::testing {
 
-Tensors make_inputs(const Row& row, Dtype dtype, uint64_t seed) {
+Tensors make_inputs(const Row& row, Dtype dtype, Device device) {
   Tensors out;
   uint64_t stream = 0;
   for (const Input& input : row.inputs) {
-    Rng rng(seed, Purpose::User, stream++);
+    Rng rng(1, Purpose::User, stream++);
     if (!input.indices.empty()) {
-      out.push_back(Tensor::from(input.indices, input.shape));
+      out.push_back(Tensor::from(input.indices, input.shape).to(device));
       continue;
     }
     std::vector<float> values(static_cast<size_t>(input.shape.numel()));
@@ -25,7 +27,7 @@ Tensors make_inputs(const Row& row, Dtype dtype, uint64_t seed) {
       if (input.avoid && std::fabs(v - input.away_from) < 0.05)
         v += v < input.away_from ? -0.05f : 0.05f;
     }
-    Tensor x = Tensor::from(values, input.shape, dtype);
+    Tensor x = Tensor::from(values, input.shape, dtype).to(device);
     if (input.differentiable) x.set_requires_grad(true);
     out.push_back(x);
   }
@@ -39,17 +41,18 @@ struct Result {
   std::vector<std::vector<double>> grads;  // empty for inputs without a gradient
 };
 
-std::vector<float> weights_for(int64_t n) {
+// A gradient for y.
+Tensor weights_for(const Tensor& y) {
   Rng rng(99);
-  std::vector<float> w(static_cast<size_t>(n));
+  std::vector<float> w(static_cast<size_t>(y.numel()));
   for (float& v : w) v = static_cast<float>(rng.uniform(0.5, 1.5));
-  return w;
+  return Tensor::from(w, y.shape(), y.dtype()).to(y.device());
 }
 
 Result run(const Row& row, const Tensors& inputs) {
   const Tensor y = row.f(inputs);
   Result result{y.detach().to_vector<double>(), {}};
-  y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+  y.backward(weights_for(y));
   for (const Tensor& input : inputs) {
     const Tensor grad = input.grad();
     result.grads.push_back(grad.defined() ? grad.to_vector<double>() : std::vector<double>());
@@ -88,6 +91,30 @@ double distance(const Result& a, const Result& b) {
   return worst;
 }
 
+// cuDNN's fastest algorithms add up in the order of arrival; several checks compare bytes.
+struct Deterministic {
+  Deterministic() { set_deterministic(true); }
+  ~Deterministic() { set_deterministic(false); }
+};
+
+// Calls check(row, device) for every row on the CPU and, where there is one, on the CUDA device (a
+// GPU or the emulated one). DITTO_TEST_DEVICE=cpu|cuda restricts it to one of them.
+template <class F>
+void for_each_row(F&& check) {
+  const char* only = std::getenv("DITTO_TEST_DEVICE");
+  std::vector<Device> devices;
+  if (!only || std::string(only) == "cpu") devices.push_back(kCpu);
+  if ((!only || std::string(only) == "cuda") && cuda_device_count() > 0)
+    devices.push_back({DeviceType::Cuda, 0});
+  REQUIRE(!devices.empty());
+  const Deterministic guard;
+  for (Device device : devices)
+    for (const Row& row : all_rows()) {
+      INFO(row.name << " on " << to_string(device));
+      check(row, device);
+    }
+}
+
 // The same values inside a larger storage: dimensions in reverse order in memory, behind one odd
 // element.
 Tensor scattered(const Tensor& x) {
@@ -96,7 +123,7 @@ Tensor scattered(const Tensor& x) {
   const Shape steps = contiguous_strides(reversed);
   Shape strides;
   for (int i = x.rank() - 1; i >= 0; --i) strides.push_back(steps[i]);
-  Tensor out = Tensor::empty({x.numel() + 1}, x.dtype()).alias(x.shape(), strides, 1);
+  Tensor out = Tensor::empty({x.numel() + 1}, x.dtype(), x.device()).alias(x.shape(), strides, 1);
   out.copy_(x.detach());
   if (x.requires_grad()) out.set_requires_grad(true);
   return out;
@@ -105,91 +132,117 @@ Tensor scattered(const Tensor& x) {
 }  // namespace
 
 TEST_CASE("conformance: gradients equal central differences in f64", "[conformance]") {
-  for (const Row& row : all_rows()) {
-    INFO(row.name);
-    const GradcheckResult result = gradcheck(row.f, make_inputs(row, Dtype::F64));
+  for_each_row([](const Row& row, Device device) {
+    const GradcheckResult result = gradcheck(row.f, make_inputs(row, Dtype::F64, device));
     INFO(result.message << ", worst " << result.worst);
     CHECK(result.ok);
-  }
+  });
 }
 
 TEST_CASE("conformance: f32 agrees with f64", "[conformance]") {
+  for_each_row([](const Row& row, Device device) {
+    const Result fast = run(row, make_inputs(row, Dtype::F32, device));
+    const Result exact = run(row, make_inputs(row, Dtype::F64, device));
+    CHECK(distance(fast, exact) <= row.f32_tolerance);
+  });
+}
+
+#ifdef DITTO_HAS_CUDA
+
+TEST_CASE("conformance: the CUDA device agrees with the CPU", "[conformance][gpu]") {
+  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
+  const Device cuda{DeviceType::Cuda, 0};
   for (const Row& row : all_rows()) {
     INFO(row.name);
-    const Result fast = run(row, make_inputs(row, Dtype::F32));
-    const Result exact = run(row, make_inputs(row, Dtype::F64));
-    CHECK(distance(fast, exact) <= row.f32_tolerance);
+    CHECK(distance(run(row, make_inputs(row, Dtype::F64, cuda)),
+                   run(row, make_inputs(row, Dtype::F64))) <= 1e-12);
+    // Each is within the tolerance of the exact value.
+    CHECK(distance(run(row, make_inputs(row, Dtype::F32, cuda)),
+                   run(row, make_inputs(row, Dtype::F32))) <= 2 * row.f32_tolerance);
   }
 }
 
+TEST_CASE("conformance: inputs on two devices are an error, not a crash", "[conformance][gpu]") {
+  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
+  for (const Row& row : all_rows()) {
+    if (row.inputs.size() < 2) continue;
+    for (size_t other = 0; other < row.inputs.size(); ++other) {
+      INFO(row.name << " input " << other << " on the CPU");
+      Tensors inputs = make_inputs(row, Dtype::F32, {DeviceType::Cuda, 0});
+      inputs[other] = make_inputs(row, Dtype::F32)[other];
+      CHECK_THROWS_WITH(row.f(inputs), contains("devices differ"));
+    }
+  }
+}
+
+#endif
+
 TEST_CASE("conformance: same bytes twice, and for any number of threads", "[conformance]") {
   const int before = num_threads();
-  for (const Row& row : all_rows()) {
+  for_each_row([](const Row& row, Device device) {
     for (Dtype dtype : {Dtype::F32, Dtype::F64}) {
-      INFO(row.name << " " << to_string(dtype));
-      const Tensors inputs = make_inputs(row, dtype);
+      INFO(to_string(dtype));
+      const Tensors inputs = make_inputs(row, dtype, device);
       set_num_threads(2);
       const Result first = run(row, inputs);
       CHECK(same_bytes(first, run(row, inputs)));
-      if (!row.same_for_any_thread_count) continue;
+      if (!row.same_for_any_thread_count || device.is_cuda()) continue;
       for (int threads : {1, 3}) {
         set_num_threads(threads);
         CHECK(same_bytes(first, run(row, inputs)));
       }
     }
-  }
+  });
   set_num_threads(before);
 }
 
 TEST_CASE("conformance: strides and alignment of the inputs do not matter", "[conformance]") {
-  for (const Row& row : all_rows()) {
+  for_each_row([](const Row& row, Device device) {
     for (Dtype dtype : {Dtype::F32, Dtype::F64}) {
-      INFO(row.name << " " << to_string(dtype));
-      const Tensors plain = make_inputs(row, dtype);
+      INFO(to_string(dtype));
+      const Tensors plain = make_inputs(row, dtype, device);
       Tensors odd;
       for (const Tensor& x : plain) odd.push_back(scattered(x));
       // Rounding may differ where a library picks another path for other alignment.
       CHECK(distance(run(row, odd), run(row, plain)) <= (dtype == Dtype::F64 ? 1e-14 : 1e-6));
     }
-  }
+  });
 }
 
 TEST_CASE("conformance: inputs are left unchanged", "[conformance]") {
-  for (const Row& row : all_rows()) {
-    INFO(row.name);
-    const Tensors inputs = make_inputs(row, Dtype::F32);
+  for_each_row([](const Row& row, Device device) {
+    const Tensors inputs = make_inputs(row, Dtype::F32, device);
     std::vector<std::vector<double>> before;
     for (const Tensor& x : inputs) before.push_back(x.detach().to_vector<double>());
     run(row, inputs);
     for (size_t i = 0; i < inputs.size(); ++i)
       CHECK(same_bytes(before[i], inputs[i].detach().to_vector<double>()));
-  }
+  });
 }
 
 TEST_CASE("conformance: only asked-for inputs receive gradients, and the same ones",
           "[conformance]") {
-  for (const Row& row : all_rows()) {
-    const Result all = run(row, make_inputs(row, Dtype::F64));
+  for_each_row([](const Row& row, Device device) {
+    const Result all = run(row, make_inputs(row, Dtype::F64, device));
     for (size_t wanted = 0; wanted < row.inputs.size(); ++wanted) {
       if (!row.inputs[wanted].differentiable) continue;
-      INFO(row.name << " input " << wanted);
-      Tensors inputs = make_inputs(row, Dtype::F64);
+      INFO("input " << wanted);
+      Tensors inputs = make_inputs(row, Dtype::F64, device);
       for (size_t i = 0; i < inputs.size(); ++i)
         if (i != wanted) inputs[i] = inputs[i].detach();
       const Result one = run(row, inputs);
       CHECK(same_bytes(one.grads[wanted], all.grads[wanted]));
     }
-  }
+  });
 }
 
 TEST_CASE("conformance: gradients accumulate exactly once per backward", "[conformance]") {
-  for (const Row& row : all_rows()) {
-    INFO(row.name);
-    const Tensors inputs = make_inputs(row, Dtype::F64);
+  for_each_row([](const Row& row, Device device) {
+    const Tensors inputs = make_inputs(row, Dtype::F64, device);
     const Result once = run(row, inputs);
     for (int pass = 0; pass < 2; ++pass) {
       const Tensor y = row.f(inputs);
-      y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+      y.backward(weights_for(y));
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!inputs[i].grad().defined()) continue;
@@ -198,7 +251,7 @@ TEST_CASE("conformance: gradients accumulate exactly once per backward", "[confo
       // Not the same bytes: two paths into one leaf add up in another order.
       CHECK(distance(inputs[i].grad().to_vector<double>(), twice) <= 1e-15);
     }
-  }
+  });
 }
 
 TEST_CASE("conformance: a freed graph refuses a second backward", "[conformance]") {
@@ -213,16 +266,16 @@ TEST_CASE("conformance: a freed graph refuses a second backward", "[conformance]
 }
 
 TEST_CASE("conformance: in-place edits of inputs are caught or harmless", "[conformance]") {
-  for (const Row& row : all_rows()) {
-    const Result expected = run(row, make_inputs(row, Dtype::F64));
+  for_each_row([](const Row& row, Device device) {
+    const Result expected = run(row, make_inputs(row, Dtype::F64, device));
     for (size_t edited = 0; edited < row.inputs.size(); ++edited) {
-      INFO(row.name << " input " << edited);
-      const Tensors inputs = make_inputs(row, Dtype::F64);
+      INFO("input " << edited);
+      const Tensors inputs = make_inputs(row, Dtype::F64, device);
       const Tensor y = row.f(inputs);
       inputs[edited].detach().fill_(0);
       bool caught = false;
       try {
-        y.backward(Tensor::from(weights_for(y.numel()), y.shape(), y.dtype()));
+        y.backward(weights_for(y));
       } catch (const Error& error) {
         caught = true;
         CHECK_THAT(std::string(error.what()), contains("changed in place"));
@@ -232,32 +285,31 @@ TEST_CASE("conformance: in-place edits of inputs are caught or harmless", "[conf
         if (inputs[i].grad().defined())
           CHECK(same_bytes(inputs[i].grad().to_vector<double>(), expected.grads[i]));
     }
-  }
+  });
 }
 
 TEST_CASE("conformance: an empty batch gives an empty result and empty gradients",
           "[conformance]") {
-  for (const Row& row : all_rows()) {
-    if (row.empty_dim < 0) continue;
-    INFO(row.name);
+  for_each_row([](const Row& row, Device device) {
+    if (row.empty_dim < 0) return;
     Row empty = row;
     for (Input& input : empty.inputs)
       if (input.differentiable) input.shape[row.empty_dim] = 0;
-    const Tensors inputs = make_inputs(empty, Dtype::F32);
+    const Tensors inputs = make_inputs(empty, Dtype::F32, device);
     const Tensor y = empty.f(inputs);
-    y.backward(Tensor::ones(y.shape(), y.dtype()));
+    y.backward(Tensor::ones(y.shape(), y.dtype(), device));
     for (const Tensor& x : inputs)
       if (x.requires_grad()) CHECK(x.grad().shape() == x.shape());
-  }
+  });
 }
 
 TEST_CASE("conformance: wrong dtypes are errors that name an op", "[conformance]") {
-  for (const Row& row : all_rows()) {
+  for_each_row([](const Row& row, Device device) {
     for (size_t wrong = 0; wrong < row.inputs.size(); ++wrong) {
-      Tensors inputs = make_inputs(row, Dtype::F32);
+      Tensors inputs = make_inputs(row, Dtype::F32, device);
       const bool index = inputs[wrong].dtype() == Dtype::I64;
       inputs[wrong] = inputs[wrong].detach().to(index ? Dtype::F32 : Dtype::U8);
-      INFO(row.name << " input " << wrong);
+      INFO("input " << wrong);
       if (row.any_dtype && !index) {
         CHECK(row.f(inputs).dtype() == Dtype::U8);
         continue;
@@ -277,7 +329,7 @@ TEST_CASE("conformance: wrong dtypes are errors that name an op", "[conformance]
       CHECK(named);
       if (!index) CHECK_THAT(message, contains("u8"));
     }
-  }
+  });
 }
 
 TEST_CASE("conformance: an undefined tensor is an error, not a crash", "[conformance]") {

@@ -68,7 +68,7 @@ inline std::vector<Row> all_rows() {
   return all;
 }
 
-// The row's inputs as fresh leaves of `dtype`, from a fixed stream.
-Tensors make_inputs(const Row& row, Dtype dtype, uint64_t seed = 1);
+// The row's inputs as fresh leaves of `dtype` on `device`, from a fixed stream.
+Tensors make_inputs(const Row& row, Dtype dtype, Device device = kCpu);
 
 }  // namespace ditto::testing

@@ -4,6 +4,10 @@
 namespace ditto::testing {
 namespace {
 
+Tensor like(const Tensor& x, double value) {
+  return Tensor::full(x.shape(), value, x.dtype(), x.device());
+}
+
 Row conv(const std::string& name, const Shape& x, const Shape& w, bool bias, Conv2dParams p) {
   Row row{.name = "conv2d " + name,
           .inputs = {Input{x}, Input{w}},
@@ -22,8 +26,7 @@ Row norm(const std::string& name, bool training, bool relu, bool residual) {
           .inputs = {Input{{2, 2, 3, 4}}, Input{{4}, 0.5, 1.5}, Input{{4}}},
           .f =
               [=](const Tensors& in) {
-                const Dtype dtype = in[0].dtype();
-                Tensor mean = Tensor::full({4}, 0.1, dtype), var = Tensor::full({4}, 0.7, dtype);
+                const Tensor mean = like(in[1], 0.1), var = like(in[1], 0.7);
                 return batch_norm(in[0], in[1], in[2], mean, var,
                                   {.training = training, .relu = relu},
                                   residual ? in[3] : Tensor());
@@ -43,8 +46,7 @@ Row dense(const std::string& name, bool training) {
           [=](const Tensors& in) {
             PoolVector<DenseLayerTensors> layers;
             for (size_t i = 1; i < in.size(); i += 3)
-              layers.push_back({in[i], in[i + 1], Tensor::full(in[i].shape(), 0.1, in[0].dtype()),
-                                Tensor::full(in[i].shape(), 0.7, in[0].dtype()), in[i + 2]});
+              layers.push_back({in[i], in[i + 1], like(in[i], 0.1), like(in[i], 0.7), in[i + 2]});
             return dense_block(in[0], layers, {.training = training});
           },
       .f32_tolerance = 1e-5,

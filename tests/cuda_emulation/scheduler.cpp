@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <numeric>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "tests/cuda_emulation/checker.h"
 #include "tests/cuda_emulation/symbolise.h"
@@ -37,8 +39,15 @@ std::string text_of(uint3 v) {
 }
 
 Scheduler& Scheduler::mine() {
-  thread_local Scheduler scheduler;
-  return scheduler;
+  // Never destroyed: what else a thread destroys at its end may still wait for launches (a context
+  // does). The list is for the leak checker, which does not look into threads that are gone.
+  thread_local Scheduler* const scheduler = [] {
+    static std::mutex mutex;
+    static auto* all = new std::vector<Scheduler*>;
+    std::lock_guard lock(mutex);
+    return all->emplace_back(new Scheduler);
+  }();
+  return *scheduler;
 }
 
 void Scheduler::check_limits() const {

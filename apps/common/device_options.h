@@ -1,0 +1,23 @@
+// The options that say where a program computes: --device, --tf32, --deterministic.
+#pragma once
+
+#include <string>
+
+#include "apps/common/config.h"
+#include "core/device_choice.h"
+
+namespace ditto::apps {
+
+struct DeviceOptions {
+  std::string device = "auto";  // cpu, cuda, cuda:1; auto: a GPU where there is one
+  bool tf32 = false;
+  bool deterministic = false;
+};
+void declare(Config& config, DeviceOptions& options);
+
+// Sets the process-wide switches and finds the device (core/device_choice.h).
+DeviceChoice use(const DeviceOptions& options);
+// "cpu", or "cuda:0, NVIDIA H100 (compute capability 9.0, 80.0 GiB)".
+std::string device_text(Device device);
+
+}  // namespace ditto::apps
