@@ -187,8 +187,8 @@ void backward(const Tensors& outputs, const Tensors& grads, bool retain_graph) {
 bool Tensor::requires_grad() const { return leads_to_leaf(*this); }
 
 Tensor& Tensor::set_requires_grad(bool on) {
-  check(defined() && is_floating(dtype_), "[set_requires_grad] needs an f32 or f64 tensor, got",
-        *this);
+  check(defined() && is_floating(dtype_),
+        "[set_requires_grad] needs an f32, f64 or bf16 tensor, got", *this);
   check(!autograd_ || !autograd_->node,
         "[set_requires_grad] only leaves can change it; use detach()");
   // The place in the graph stays, because other handles (an optimizer's) share it: they must see

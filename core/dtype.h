@@ -72,8 +72,11 @@ constexpr int64_t size_of(Dtype dtype) {
 // "f32", "f64", "bf16", "f16", "i32", "i64", "u8", "bool".
 std::string to_string(Dtype dtype);
 
-// True for the dtypes that arithmetic and gradients run in.
-constexpr bool is_floating(Dtype dtype) { return dtype == Dtype::F32 || dtype == Dtype::F64; }
+// True for the dtypes that arithmetic and gradients run in; bf16 in the ops of mixed precision
+// alone (autograd/mixed_precision.h), which compute in f32 inside.
+constexpr bool is_floating(Dtype dtype) {
+  return dtype == Dtype::F32 || dtype == Dtype::F64 || dtype == Dtype::BF16;
+}
 
 // Calls f(T{}) with float or double. Throws "[op] needs f32 or f64" for anything else.
 template <class F>

@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "core/pool.h"
 #include "kernels/batch_norm_math.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -60,6 +61,8 @@ void block_sums(int64_t first, int64_t last, int64_t channels, T* sum, Value val
 }  // namespace
 
 void batch_norm_statistics(CpuContext& ctx, const View& x, const View& mean, const View& variance) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { batch_norm_statistics(ctx, f.in(x), mean, variance); });
   on_float(x.dtype, "batch_norm", [&](auto zero) {
     using T = decltype(zero);
     const Blocks blocks(x);
@@ -112,6 +115,10 @@ void batch_norm_finish(CpuContext&, const View& mean, const View& variance, int6
 void batch_norm_apply(CpuContext& ctx, const View& x, const View& mean, const View& invstd,
                       const View& gamma, const View& beta, const View& residual, bool relu,
                       const View& y) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) {
+      batch_norm_apply(ctx, f.in(x), mean, invstd, gamma, beta, f.in(residual), relu, f.out(y));
+    });
   on_float(x.dtype, "batch_norm", [&](auto zero) {
     using T = decltype(zero);
     const Blocks blocks(x);
@@ -153,6 +160,11 @@ void batch_norm_backward(CpuContext& ctx, const View& dy, const View& x, const V
                          const View& mean, const View& invstd, const View& gamma, bool training,
                          const View& dx, const View& dgamma, const View& dbeta,
                          const View& dresidual) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) {
+      batch_norm_backward(ctx, f.in(dy), f.in(x), f.in(y), mean, invstd, gamma, training, f.out(dx),
+                          dgamma, dbeta, f.out(dresidual));
+    });
   on_float(x.dtype, "batch_norm", [&](auto zero) {
     using T = decltype(zero);
     const Blocks blocks(x);

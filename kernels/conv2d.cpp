@@ -5,6 +5,7 @@
 
 #include "kernels/conv2d_provider.h"
 #include "kernels/conv2d_reference.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -133,14 +134,24 @@ Shape conv2d_output_shape(const View& x, const View& w, const View& bias, const 
 
 void conv2d_forward(CpuContext& ctx, const View& x, const View& w, const View& bias, const View& y,
                     const Conv2dParams& p) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(
+        ctx, [&](auto& f) { conv2d_forward(ctx, f.in(x), f.in(w), f.in(bias), f.out(y), p); });
   forward(ctx, x, w, bias, y, p, kBest);
 }
 void conv2d_backward_data(CpuContext& ctx, const View& dy, const View& w, const View& dx,
                           const Conv2dParams& p) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(
+        ctx, [&](auto& f) { conv2d_backward_data(ctx, f.in(dy), f.in(w), f.out(dx), p); });
   backward_data(ctx, dy, w, dx, p, kBest);
 }
 void conv2d_backward_weights(CpuContext& ctx, const View& dy, const View& x, const View& dw,
                              const View& dbias, const Conv2dParams& p) {
+  if (dw.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) {
+      conv2d_backward_weights(ctx, f.in(dy), f.in(x), f.out(dw), f.out(dbias), p);
+    });
   backward_weights(ctx, dy, x, dw, dbias, p, kBest);
 }
 

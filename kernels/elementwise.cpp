@@ -2,6 +2,7 @@
 
 #include "core/parallel.h"
 #include "kernels/strided.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -121,20 +122,33 @@ using Binaries = decltype(binary_table(BinaryMath{}));
 }  // namespace
 
 void unary_forward(CpuContext& ctx, int op, const View& x, const View& y) {
+  if (y.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { unary_forward(ctx, op, f.in(x), f.out(y)); });
   Unaries::forward[op](ctx, x, y);
 }
 void unary_backward(CpuContext& ctx, int op, const View& dy, const View& saved, const View& dx) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx,
+                       [&](auto& f) { unary_backward(ctx, op, f.in(dy), f.in(saved), f.out(dx)); });
   Unaries::backward[op](ctx, dy, saved, dx);
 }
 void binary_forward(CpuContext& ctx, int op, const View& a, const View& b, const View& y) {
+  if (y.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { binary_forward(ctx, op, f.in(a), f.in(b), f.out(y)); });
   Binaries::forward[op](ctx, a, b, y);
 }
 void binary_backward(CpuContext& ctx, int op, Side side, const View& dy, const View& a,
                      const View& b, const View& out) {
+  if (out.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) {
+      binary_backward(ctx, op, side, f.in(dy), f.in(a), f.in(b), f.out(out));
+    });
   Binaries::backward[op](ctx, side, dy, a, b, out);
 }
 
 void accumulate(CpuContext& ctx, const View& x, double scale, const View& y) {
+  if (y.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { accumulate(ctx, f.in(x), scale, f.in_out(y)); });
   check(x.shape == y.shape, "[accumulate] shapes differ:", x.shape, "and", y.shape);
   on_float(y.dtype, "accumulate", [&](auto zero) {
     using T = decltype(zero);
@@ -148,6 +162,8 @@ void accumulate(CpuContext& ctx, const View& x, double scale, const View& y) {
 }
 
 void scale(CpuContext& ctx, const View& x, double scale, const View& y) {
+  if (y.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { kernels::scale(ctx, f.in(x), scale, f.out(y)); });
   on_float(y.dtype, "scale", [&](auto zero) {
     using T = decltype(zero);
     const T* from = x.as<T>();

@@ -4,10 +4,13 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 
 void gather_rows(CpuContext& ctx, const View& x, const View& index, const View& y) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { gather_rows(ctx, f.in(x), index, f.out(y)); });
   const int64_t n = x.shape.front(), m = index.numel();
   const int64_t* at = index.as<int64_t>();
   for (int64_t i = 0; i < m; ++i)
@@ -24,6 +27,8 @@ void gather_rows(CpuContext& ctx, const View& x, const View& index, const View& 
 }
 
 void scatter_add_rows(CpuContext& ctx, const View& dy, const View& index, const View& dx) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { scatter_add_rows(ctx, f.in(dy), index, f.out(dx)); });
   on_float(dy.dtype, "index_select", [&](auto zero) {
     using T = decltype(zero);
     const int64_t m = index.numel();

@@ -7,6 +7,7 @@
 #include "core/storage.h"
 #include "kernels/matmul_sizes.h"
 #include "kernels/onednn.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -105,6 +106,10 @@ MatmulSizes checked_matmul_sizes(Device device, const View& a, const View& b, co
 }
 
 void matmul(CpuContext& ctx, const View& a, const View& b, const View& c, const MatmulParams& p) {
+  if (c.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) {
+      matmul(ctx, f.in(a), f.in(b), p.beta == 0 ? f.out(c) : f.in_out(c), p);
+    });
   const MatmulSizes s = checked_matmul_sizes(kCpu, a, b, c, p);
   if (s.m == 0 || s.n == 0) return;
   on_float(a.dtype, "matmul", [&]<class T>(T) {

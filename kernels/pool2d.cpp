@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "kernels/pool2d_shape.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -180,6 +181,8 @@ Shape pool2d_output_shape(const View& x, const Pool2dParams& p) {
 
 void max_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const View& index,
                         const Pool2dParams& p) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { max_pool2d_forward(ctx, f.in(x), f.out(y), index, p); });
   const Pool s = checked_pool(x, y, p, DeviceType::Cpu);
   if (index.defined()) check_pool_index(index, y, s);
   on_float(x.dtype, "pool2d", [&]<class T>(T) {
@@ -189,6 +192,9 @@ void max_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const Vie
 
 void max_pool2d_backward(CpuContext& ctx, const View& dy, const View& index, const View& dx,
                          const Pool2dParams& p) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx,
+                       [&](auto& f) { max_pool2d_backward(ctx, f.in(dy), index, f.out(dx), p); });
   const Pool s = checked_pool(dx, dy, p, DeviceType::Cpu);
   check_pool_index(index, dy, s);
   const int32_t* winners = index.as<int32_t>();
@@ -202,11 +208,15 @@ void max_pool2d_backward(CpuContext& ctx, const View& dy, const View& index, con
 }
 
 void avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y, const Pool2dParams& p) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { avg_pool2d_forward(ctx, f.in(x), f.out(y), p); });
   const Pool s = checked_pool(x, y, p, DeviceType::Cpu);
   on_float(x.dtype, "pool2d", [&]<class T>(T) { avg_forward(ctx, s, x.as<T>(), y.as<T>()); });
 }
 
 void avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx, const Pool2dParams& p) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { avg_pool2d_backward(ctx, f.in(dy), f.out(dx), p); });
   const Pool s = checked_pool(dx, dy, p, DeviceType::Cpu);
   on_float(dx.dtype, "pool2d", [&]<class T>(T) {
     const T* gradient = dy.as<T>();
@@ -217,6 +227,8 @@ void avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx, const 
 }
 
 void global_avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { global_avg_pool2d_forward(ctx, f.in(x), f.out(y)); });
   check_global_pool(x, y, DeviceType::Cpu);
   const int64_t n = x.shape[0], h = x.shape[1], w = x.shape[2], c = x.shape[3];
   const int64_t blocks = (c + kBlock - 1) / kBlock;
@@ -236,6 +248,8 @@ void global_avg_pool2d_forward(CpuContext& ctx, const View& x, const View& y) {
 }
 
 void global_avg_pool2d_backward(CpuContext& ctx, const View& dy, const View& dx) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { global_avg_pool2d_backward(ctx, f.in(dy), f.out(dx)); });
   check_global_pool(dx, dy, DeviceType::Cpu);
   const int64_t pixels = dx.shape[1] * dx.shape[2], c = dx.shape[3];
   on_float(dx.dtype, "pool2d", [&]<class T>(T) {

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "core/parallel.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -55,6 +56,8 @@ void fill_normal(CpuContext& ctx, const RandomStream& stream, double mean, doubl
 }
 
 void fill_dropout_mask(CpuContext& ctx, const RandomStream& stream, double p, const View& mask) {
+  if (mask.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { fill_dropout_mask(ctx, stream, p, f.out(mask)); });
   const double keep = p < 1 ? 1 / (1 - p) : 0.0;
   fill_blocks(ctx, stream, mask, "dropout", [=](const auto& words, double* values) {
     for (int i = 0; i < 4; ++i) values[i] = unit(words[i]) < p ? 0.0 : keep;

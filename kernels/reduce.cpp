@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "core/pool.h"
+#include "kernels/through_f32.h"
 
 namespace ditto::kernels {
 namespace {
@@ -27,6 +28,8 @@ double sum_row(const T* x, int64_t n) {
 }  // namespace
 
 void reduce_sum(CpuContext& ctx, const View& x, const View& y, ReduceSizes sizes, double scale) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { reduce_sum(ctx, f.in(x), f.out(y), sizes, scale); });
   on_float(x.dtype, "sum", [&](auto zero) {
     using T = decltype(zero);
     const auto [outer, reduce, inner] = sizes;
@@ -65,6 +68,8 @@ void reduce_sum(CpuContext& ctx, const View& x, const View& y, ReduceSizes sizes
 
 void reduce_max(CpuContext& ctx, const View& x, const View& y, const View& index,
                 ReduceSizes sizes) {
+  if (x.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { reduce_max(ctx, f.in(x), f.out(y), index, sizes); });
   check(sizes.reduce >= 1, "[max] cannot take the maximum of nothing: shape", x.shape);
   on_float(x.dtype, "max", [&](auto zero) {
     using T = decltype(zero);
@@ -95,6 +100,9 @@ void reduce_max(CpuContext& ctx, const View& x, const View& y, const View& index
 
 void reduce_max_backward(CpuContext& ctx, const View& dy, const View& index, const View& dx,
                          ReduceSizes sizes) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(
+        ctx, [&](auto& f) { reduce_max_backward(ctx, f.in(dy), index, f.out(dx), sizes); });
   on_float(dy.dtype, "max", [&](auto zero) {
     using T = decltype(zero);
     const auto [outer, reduce, inner] = sizes;

@@ -95,7 +95,8 @@ void Module::convert(Target target) {
 }
 
 void Module::to(Dtype dtype) {
-  check(is_floating(dtype), "[module] parameters are f32 or f64, not", dtype);
+  check(dtype == Dtype::F32 || dtype == Dtype::F64, "[module] parameters are f32 or f64, not",
+        dtype);
   convert(dtype);
 }
 void Module::to(Device device) { convert(device); }

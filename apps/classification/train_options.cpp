@@ -101,6 +101,10 @@ void declare(Config& config, TrainOptions& o) {
   config.add("clip-norm", &o.clip_norm, "largest gradient norm; 0: no clipping").range(0, 1e9);
   config.add("ema", &o.ema, "decay of averaged weights, evaluated beside the others; 0: none")
       .range(0, 0.999999);
+  config
+      .add("precision", &o.precision,
+           "of convolutions and matrix products; weights, statistics and losses stay f32")
+      .choices({"f32", "bf16"});
   config.add("eval-every", &o.eval_every, "epochs between evaluations").above(0, 1e6);
 
   config.group("Several runs");

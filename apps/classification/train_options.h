@@ -68,6 +68,7 @@ struct TrainOptions {
   bool decay_norm_bias = true;
   double clip_norm = 0;  // 0: off
   double ema = 0;        // decay of the averaged weights; 0: none
+  std::string precision = "f32";
 
   int64_t seed = 1;
   std::vector<int64_t> seeds;  // train every run once for each of these seeds instead

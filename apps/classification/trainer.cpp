@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "apps/classification/pretrained.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops.h"
 #include "core/device_choice.h"
 #include "kernels/optim.h"
@@ -45,6 +46,10 @@ int64_t count_correct(const Tensor& logits, const Tensor& labels) {
   int64_t correct = 0;
   for (size_t i = 0; i < truth.size(); ++i) correct += predicted[i] == truth[i];
   return correct;
+}
+
+Dtype compute_dtype(const TrainOptions& options) {
+  return options.precision == "bf16" ? Dtype::BF16 : Dtype::F32;
 }
 
 // Rows [begin, end) of the first dimension, without a copy.
@@ -212,6 +217,7 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimiz
 }
 
 int64_t Trainer::calibrate(double minutes) {
+  const MixedPrecision precision(compute_dtype(options_));
   auto model = models::make_model(options_.model, {.image_size = train_.height(),
                                                    .in_channels = train_.channels(),
                                                    .num_classes = train_.classes(),
@@ -292,6 +298,7 @@ bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
 }
 
 bool Trainer::run(const TrainCallbacks& callbacks) {
+  const MixedPrecision precision(compute_dtype(options_));
   started_ = now();
   const double per_epoch = steps_per_epoch();
   const nn::ScheduleOptions schedule{.kind = nn::schedule_kind(options_.schedule),

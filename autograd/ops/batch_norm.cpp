@@ -9,6 +9,12 @@
 
 namespace ditto {
 
+// Of statistics and parameters: a mean over thousands of bf16 numbers would not even be good to one
+// percent in bf16.
+static Dtype statistics_dtype(const Tensor& x) {
+  return x.dtype() == Dtype::BF16 ? Dtype::F32 : x.dtype();
+}
+
 // Inputs: x, gamma, beta, residual.
 class BatchNormFunction final : public Function {
  public:
@@ -20,11 +26,12 @@ class BatchNormFunction final : public Function {
     const Tensor x = inputs[0].contiguous(), gamma = inputs[1], beta = inputs[2],
                  residual = inputs[3].contiguous();
     const Shape channels{x.dim(-1)};
+    const Dtype dtype = statistics_dtype(x);
     const int64_t rows = x.numel() / std::max<int64_t>(1, x.dim(-1));
-    Tensor mean = Tensor::empty(channels, x.dtype(), x.device()), variance = mean;
+    Tensor mean = Tensor::empty(channels, dtype, x.device()), variance = mean;
     Tensor running_mean, running_var;  // those to update
     if (params_.training) {
-      variance = Tensor::empty(channels, x.dtype(), x.device());
+      variance = Tensor::empty(channels, dtype, x.device());
       on_device(x.device(), [&](auto& ctx) {
         kernels::batch_norm_statistics(ctx, x.view(), mean.view(), variance.view());
       });
@@ -34,7 +41,7 @@ class BatchNormFunction final : public Function {
           running_mean_.contiguous().clone();  // later training must not change what was used here
       variance = running_var_.contiguous();
     }
-    Tensor invstd = Tensor::empty(channels, x.dtype(), x.device());
+    Tensor invstd = Tensor::empty(channels, dtype, x.device());
     on_device(x.device(), [&](auto& ctx) {
       kernels::batch_norm_finish(ctx, mean.view(), variance.view(), rows,
                                  {.eps = params_.eps, .momentum = params_.momentum}, invstd.view(),
@@ -64,8 +71,8 @@ class BatchNormFunction final : public Function {
     const Tensor mean = mean_.get("batch_norm"), invstd = invstd_.get("batch_norm");
     Tensor dx, dgamma, dbeta, dresidual;
     if (needs_grad(0)) dx = Tensor::empty(x.shape(), x.dtype(), x.device());
-    if (needs_grad(1)) dgamma = Tensor::empty(gamma.shape(), x.dtype(), x.device());
-    if (needs_grad(2)) dbeta = Tensor::empty(mean.shape(), x.dtype(), x.device());
+    if (needs_grad(1)) dgamma = Tensor::empty(gamma.shape(), gamma.dtype(), x.device());
+    if (needs_grad(2)) dbeta = Tensor::empty(mean.shape(), mean.dtype(), x.device());
     if (needs_grad(3) && !params_.relu)
       dresidual = dy;  // the add passes the gradient on as it is
     else if (needs_grad(3))
@@ -97,7 +104,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
   for (const Tensor* t : {&gamma, &beta, static_cast<const Tensor*>(&running_mean),
                           static_cast<const Tensor*>(&running_var)}) {
     if (!t->defined()) continue;
-    check_match("batch_norm", x, *t);
+    check(t->dtype() == statistics_dtype(x) && t->device() == x.device(),
+          "[batch_norm] a parameter should be", statistics_dtype(x), "on", x.device(), "got", *t);
     check(t->shape() == channels, "[batch_norm] parameter", t->shape(), "does not fit input",
           x.shape());
   }

@@ -11,10 +11,11 @@ inline void check_defined(const char* op, const Tensor& x) {
   if (!x.defined()) fail(std::string("[") + op + "] a tensor argument is undefined");
 }
 
-// f32 or f64.
+// f32, f64 or bf16.
 inline void check_floating(const char* op, const Tensor& x) {
   check_defined(op, x);
-  if (!is_floating(x.dtype())) fail(std::string("[") + op + "] needs dtype f32 or f64, got", x);
+  if (!is_floating(x.dtype()))
+    fail(std::string("[") + op + "] needs dtype f32, f64 or bf16, got", x);
 }
 
 // Same dtype and device; nothing is converted silently.

@@ -1,6 +1,7 @@
 #include "autograd/ops/conv2d.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
 
 namespace ditto {
@@ -56,9 +57,11 @@ class Conv2dFunction final : public Function {
 };
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
-  check_match("conv2d", x, w);
-  if (bias.defined()) check_match("conv2d", x, bias);
-  return apply<Conv2dFunction>({x, w, bias}, params);
+  const Tensor image = to_compute_dtype(x), weight = to_compute_dtype(w),
+               offset = to_compute_dtype(bias);
+  check_match("conv2d", image, weight);
+  if (bias.defined()) check_match("conv2d", image, offset);
+  return apply<Conv2dFunction>({image, weight, offset}, params);
 }
 
 }  // namespace ditto

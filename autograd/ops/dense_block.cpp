@@ -1,6 +1,7 @@
 #include "autograd/ops/dense_block.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
 #include "kernels/batch_norm.h"
 #include "kernels/dense_block.h"
@@ -130,9 +131,10 @@ class DenseBlockFunction final : public Function {
   Tensors means_, invstds_;  // in training one for all layers
 };
 
-Tensor dense_block(const Tensor& x, const PoolVector<DenseLayerTensors>& layers,
+Tensor dense_block(const Tensor& input, const PoolVector<DenseLayerTensors>& layers,
                    const BatchNormParams& params) {
-  check_floating("dense_block", x);
+  check_floating("dense_block", input);
+  const Tensor x = widened(input);
   check(x.rank() == 4, "[dense_block] needs (N, H, W, C), got", x.shape());
   check(x.numel() > 0, "[dense_block] the input is empty:", x.shape());
   check(!params.training || x.numel() > x.dim(3),

@@ -1,6 +1,7 @@
 #include "autograd/ops/group_kl.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
 #include "kernels/group_kl.h"
 
@@ -61,23 +62,25 @@ static void check_groups(const Tensor& logits, const Tensor& groups, const Tenso
         "do not fit logits", logits.shape());
 }
 
-Tensor group_kl(const Tensor& logits, const Tensor& groups, const Tensor& targets,
+Tensor group_kl(const Tensor& outputs, const Tensor& groups, const Tensor& targets,
                 const GroupKlParams& params) {
+  const Tensor logits = widened(outputs);
   check_groups(logits, groups, targets);
   return apply<GroupKlFunction>({logits, groups.detach(), targets.detach()}, params)[0];
 }
 
-Tensor group_anchor(const Tensor& logits, const Tensor& groups, const Tensor& targets) {
-  check_groups(logits, groups, targets);
+Tensor group_anchor(const Tensor& outputs, const Tensor& groups, const Tensor& targets) {
   NoGrad guard;
+  const Tensor logits = widened(outputs);
+  check_groups(logits, groups, targets);
   return apply<GroupKlFunction>({logits, groups, targets}, GroupKlParams{})[1];
 }
 
 Tensor group_mean(const Tensor& x, const Tensor& groups) {
   check_rank("group_mean", x, 2);
   check_index("group_mean", groups, x.dim(0), x);
-  const Tensor source = x.detach().contiguous(), ids = groups.detach().contiguous();
-  Tensor mean = Tensor::empty(x.shape(), x.dtype(), x.device());
+  const Tensor source = widened(x.detach()).contiguous(), ids = groups.detach().contiguous();
+  Tensor mean = Tensor::empty(x.shape(), source.dtype(), x.device());
   on_device(x.device(),
             [&](auto& ctx) { kernels::group_mean(ctx, source.view(), ids.view(), mean.view()); });
   return mean;

@@ -1,6 +1,7 @@
 #include "autograd/ops/matmul.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/shape_ops.h"
@@ -52,14 +53,17 @@ class MatmulFunction final : public Function {
   Saved a_, b_;
 };
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
+Tensor matmul(const Tensor& left, const Tensor& right) {
+  const Tensor a = to_compute_dtype(left), b = to_compute_dtype(right);
   check_match("matmul", a, b);
   check(a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0),
         "[matmul] shapes do not fit:", a.shape(), "and", b.shape());
   return apply<MatmulFunction>({a, b}, false);
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& offset) {
+  const Tensor x = to_compute_dtype(input), w = to_compute_dtype(weight),
+               bias = to_compute_dtype(offset);
   check_match("linear", x, w);
   if (bias.defined()) check_match("linear", x, bias);
   check(x.rank() >= 1 && w.rank() == 2 && x.dim(-1) == w.dim(1), "[linear] input", x.shape(),

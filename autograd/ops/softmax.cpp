@@ -1,6 +1,7 @@
 #include "autograd/ops/softmax.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
 
 namespace ditto {
@@ -113,16 +114,17 @@ class CrossEntropyFunction final : public Function {
 
 Tensor softmax(const Tensor& x) {
   check_columns("softmax", x);
-  return apply<SoftmaxFunction>({x});
+  return apply<SoftmaxFunction>({widened(x)});
 }
 Tensor log_softmax(const Tensor& x) {
   check_columns("log_softmax", x);
-  return apply<LogSoftmaxFunction>({x});
+  return apply<LogSoftmaxFunction>({widened(x)});
 }
 
-Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target,
+Tensor cross_entropy_rows(const Tensor& outputs, const Tensor& target,
                           const kernels::CrossEntropyParams& params) {
-  check_rank("cross_entropy", logits, 2);
+  check_rank("cross_entropy", outputs, 2);
+  const Tensor logits = widened(outputs);
   check_defined("cross_entropy", target);
   check(logits.dim(1) >= 1, "[cross_entropy] needs at least one class, got", logits.shape());
   check(params.label_smoothing >= 0 && params.label_smoothing <= 1,

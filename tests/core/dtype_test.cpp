@@ -100,7 +100,8 @@ TEST_CASE("dtypes have sizes and names") {
     REQUIRE(on_any(dtype, [](auto value) { return sizeof(value); }) ==
             static_cast<size_t>(size_of(dtype)));
     REQUIRE(on_any(dtype, [](auto value) { return dtype_of<decltype(value)>; }) == dtype);
-    REQUIRE(is_floating(dtype) == (dtype == Dtype::F32 || dtype == Dtype::F64));
+    REQUIRE(is_floating(dtype) ==
+            (dtype == Dtype::F32 || dtype == Dtype::F64 || dtype == Dtype::BF16));
   }
 }
 
