@@ -67,9 +67,12 @@ struct Affine {
   }
 };
 
+// One block a multiprocessor is enough for the compiler: left to itself it aims at more by keeping
+// to so few registers that some spill.
+
 // y (rows, in) = relu of the norm of a prefix of each row of x.
 template <class T, int P>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, 1)
     normalize_kernel(const T* x, Norm<T> norm, T* y, ColumnPlan plan) {
   const ColumnPlace<P> place(plan, blockIdx.x);
   if (place.begin >= place.end) return;
@@ -86,7 +89,8 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 // Copies z (rows, k) to the rows of x, `stride` apart.
 template <class T, int P>
-__global__ void __launch_bounds__(kColumnThreads) append_kernel(const T* z, T* x, ColumnPlan plan) {
+__global__ void __launch_bounds__(kColumnThreads, 1)
+    append_kernel(const T* z, T* x, ColumnPlan plan) {
   const ColumnPlace<P> place(plan, blockIdx.x);
   for (int64_t r = place.begin; r < place.end; r += plan.height)
     store_pack(x + r * plan.stride + place.column,
@@ -97,7 +101,7 @@ __global__ void __launch_bounds__(kColumnThreads) append_kernel(const T* z, T* x
 // cancels the mean of the gradient so far, and its own rounding would be the same for all rows,
 // which a weight gradient sums up. mean null: nothing is pending.
 template <class T, int P>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, 1)
     complete_kernel(const T* x, const T* gradient, const T* mean, const double* factor,
                     const double* constant, T* out, ColumnPlan plan) {
   const ColumnPlace<P> place(plan, blockIdx.x);
@@ -121,7 +125,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 // The backward pass of the norm but for the statistics' share: adds to the gradient of the prefix;
 // parts (pieces, 2, in): sum dy and sum dy (x - mean), dy taken through the ReLU.
 template <class T, int P>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, 1)
     normalize_backward_kernel(const T* dy, const T* x, T* gradient, Norm<T> norm, T* parts,
                               ColumnPlan plan) {
   SHARED_ARRAY(T, scratch, 2 * P * kColumnThreads);

@@ -81,8 +81,9 @@ __global__ void __launch_bounds__(kThreads)
   store_pack(dx + i * P, sum);
 }
 
+// Bounds of one block a multiprocessor: aiming at more, ptxas spills on sm_80.
 template <class T, int P>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     avg_forward_kernel(const T* x, T* y, Pool s, int64_t threads) {
   const int64_t i = thread_number();
   if (i >= threads) return;

@@ -1,8 +1,8 @@
 // through_f32: lets a kernel for f32 serve bf16 views. Inputs are widened into copies, results
 // rounded back.
 //
-// bf16 on the CPU is for tests of the mixed precision policy and for reading such results, so it may
-// cost a copy; on CUDA the kernels that a training spends its time in read bf16 themselves.
+// bf16 on the CPU is for tests of the mixed precision policy, so it may cost a copy. The CUDA
+// kernels do not take bf16 yet: they refuse it by name.
 #pragma once
 
 #include <array>
