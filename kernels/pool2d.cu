@@ -81,7 +81,8 @@ __global__ void __launch_bounds__(kThreads)
   store_pack(dx + i * P, sum);
 }
 
-// Bounds of one block a multiprocessor: aiming at more, ptxas spills on sm_80.
+// Bounds of one block a multiprocessor, here and below: aiming at more, ptxas spills (forward on
+// sm_80 to sm_89, backward on sm_120).
 template <class T, int P>
 __global__ void __launch_bounds__(kThreads, 1)
     avg_forward_kernel(const T* x, T* y, Pool s, int64_t threads) {
@@ -102,7 +103,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 }
 
 template <class T, int P>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     avg_backward_kernel(const T* dy, T* dx, Pool s, int64_t threads) {
   const int64_t i = thread_number();
   if (i >= threads) return;
