@@ -64,9 +64,10 @@ struct Groups {
 };
 
 // log_mean (rows, columns) = log pbar, total (rows) = sum_j w_ij; `sums` (rows, columns) is
-// scratch. Where kl is given, also kl and anchor.
+// scratch. Where kl is given, also kl and anchor. Bounds of one block a multiprocessor: aiming at
+// more, ptxas spills on sm_100.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     anchor_kernel(Groups<T> groups, T* log_mean, T* sums, T* total, T* kl, T* anchor) {
   const int64_t i = warp_row(groups.rows), columns = groups.columns;
   if (i < 0) return;

@@ -101,8 +101,9 @@ __device__ void update_pack(const S& step, T* const (&data)[N], int64_t i) {
     if (S::writes >> n & 1u) store_pack(data[n] + i, packs[n]);
 }
 
+// Bounds of one block a multiprocessor: aiming at more, ptxas spills on sm_120.
 template <class T, class S>
-__global__ void __launch_bounds__(kThreads) update_kernel(Table<T, S::arrays> table, S step) {
+__global__ void __launch_bounds__(kThreads, 1) update_kernel(Table<T, S::arrays> table, S step) {
   constexpr int P = kPack<T>;
   const Piece piece(table);
   T* data[S::arrays];
