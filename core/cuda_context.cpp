@@ -9,8 +9,11 @@
 #include <mutex>
 #include <utility>
 
+#include "core/cuda_graph_memory.h"
 #include "core/cuda_memory.h"
+#include "core/current_op.h"
 #include "core/device_choice.h"
+#include "core/graph_capture.h"
 
 namespace ditto {
 namespace {
@@ -52,6 +55,9 @@ void throw_cuda_error(cudaError_t status, const Message& call,
   Message message("[cuda] " + call.text, call.file, call.line);
   for (const std::string& value : values) message.text += " " + value;
   message.text += ": " + cuda_error_text(status);
+  if (current_capture())
+    message.text += std::string(", while ") + (current_op() ? current_op() : "a step") +
+                    " was captured into a graph";
   throw_error(message, {});
 }
 
@@ -82,15 +88,21 @@ CudaContext::~CudaContext() {
   // Errors are ignored: at the end of a process the driver may be gone already.
   if (cublas_) cublasDestroy(cublas_);
   if (cudnn_) cudnnDestroy(cudnn_);
-  cuda_release(index_, workspace_, workspace_bytes_, workspace_stream_);
+  for (const Scratch& scratch : {workspace_, cublas_workspace_})
+    cuda_release(index_, scratch.memory, scratch.bytes, scratch.stream);
   if (fault_) {
     cudaStreamSynchronize(stream_);  // kernels may still want to report
     cudaFreeHost(fault_);
   }
 }
 
+bool CudaContext::capturing() const { return graph_memory(index_) != nullptr; }
+
 cublasContext* CudaContext::cublas() {
-  if (!cublas_) cublas_check(cublasCreate(&cublas_), "cublasCreate");
+  if (!cublas_) {
+    refuse_capture("cublasCreate", "run the step once before");
+    cublas_check(cublasCreate(&cublas_), "cublasCreate");
+  }
   if (cublas_tf32_ != tf32_allowed()) {
     cublas_tf32_ = tf32_allowed();
     cublas_check(
@@ -98,14 +110,26 @@ cublasContext* CudaContext::cublas() {
         "cublasSetMathMode");
   }
   if (cublas_stream_ != stream_) {
-    cublas_check(cublasSetStream(cublas_, stream_), "cublasSetStream");
+    // cuBLAS would allocate in the middle of a capture, and choose its algorithms by what it got:
+    // it has the same workspace always, of the size that its manual recommends.
+    const bool hopper = attribute(cudaDevAttrComputeCapabilityMajor, index_) >= 9;
+    if (cublas_workspace_.stream != stream_)
+      resize(cublas_workspace_, int64_t{hopper ? 32 : 4} << 20);
+    cublas_stream_ = nullptr;
+    cublas_check(cublasSetStream(cublas_, stream_), "cublasSetStream");  // drops the workspace
+    cublas_check(cublasSetWorkspace(cublas_, cublas_workspace_.memory,
+                                    static_cast<size_t>(cublas_workspace_.bytes)),
+                 "cublasSetWorkspace");
     cublas_stream_ = stream_;
   }
   return cublas_;
 }
 
 cudnnContext* CudaContext::cudnn() {
-  if (!cudnn_) cudnn_check(cudnnCreate(&cudnn_), "cudnnCreate");
+  if (!cudnn_) {
+    refuse_capture("cudnnCreate", "run the step once before");
+    cudnn_check(cudnnCreate(&cudnn_), "cudnnCreate");
+  }
   if (cudnn_stream_ != stream_) {
     cudnn_check(cudnnSetStream(cudnn_, stream_), "cudnnSetStream");
     cudnn_stream_ = stream_;
@@ -113,20 +137,21 @@ cudnnContext* CudaContext::cudnn() {
   return cudnn_;
 }
 
+void CudaContext::resize(Scratch& scratch, int64_t bytes) {
+  const Scratch old = std::exchange(scratch, {});
+  cuda_release(index_, old.memory, old.bytes, old.stream);
+  scratch = {cuda_allocate(*this, bytes, stream_), bytes, stream_};
+}
+
 void* CudaContext::workspace(int64_t bytes) {
-  if (bytes > workspace_bytes_ || workspace_stream_ != stream_) {
-    const int64_t asked = std::max(bytes, workspace_bytes_);
-    cuda_release(index_, std::exchange(workspace_, nullptr), std::exchange(workspace_bytes_, 0),
-                 workspace_stream_);
-    workspace_ = cuda_allocate(*this, asked, stream_);
-    workspace_bytes_ = asked;
-    workspace_stream_ = stream_;
-  }
-  return workspace_;
+  if (bytes > workspace_.bytes || workspace_.stream != stream_)
+    resize(workspace_, std::max(bytes, workspace_.bytes));
+  return workspace_.memory;
 }
 
 CudaFault* CudaContext::fault() {
   if (!fault_) {
+    refuse_capture("cudaHostAlloc", "run the step once before");
     void* memory = nullptr;
     cuda_check(cudaHostAlloc(&memory, sizeof(CudaFault), cudaHostAllocMapped), "cudaHostAlloc");
     fault_ = new (memory) CudaFault;
@@ -135,6 +160,7 @@ CudaFault* CudaContext::fault() {
 }
 
 void CudaContext::synchronize() {
+  refuse_capture("a wait for the device", "nothing has run yet");
   cuda_check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   if (fault_) throw_cuda_fault(*fault_);
 }

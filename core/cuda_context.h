@@ -45,7 +45,10 @@ class CudaContext {
   cudaStream_t stream() const { return stream_; }
   void set_stream(cudaStream_t stream) { stream_ = stream; }
 
-  // Created on first use and bound to stream(). TF32 follows tf32_allowed().
+  // Whether work of this thread is recorded into a graph (core/cuda_graph.h) and not run.
+  bool capturing() const;
+
+  // Created on first use, but not in a capture, and bound to stream(). TF32 follows tf32_allowed().
   cublasContext* cublas();
   cudnnContext* cudnn();
   // Scratch memory of at least `bytes`, 256-byte aligned, for work on stream() up to the next call.
@@ -58,10 +61,11 @@ class CudaContext {
   // Where kernels launched by this thread report bad values.
   CudaFault* fault();
   // Waits until everything on stream() is done; errors of kernels and the values that they reported
-  // (core/cuda_fault.h) are thrown here.
+  // (core/cuda_fault.h) are thrown here. Throws in a capture.
   void synchronize();
 
  private:
+  friend class CudaGraph;
   int index_;
   int multiprocessors_ = 0;
   int64_t shared_bytes_limit_ = 0;
@@ -69,9 +73,15 @@ class CudaContext {
   cublasContext* cublas_ = nullptr;
   cudnnContext* cudnn_ = nullptr;
   bool cublas_tf32_ = false;
-  cudaStream_t cublas_stream_ = nullptr, cudnn_stream_ = nullptr, workspace_stream_ = nullptr;
-  void* workspace_ = nullptr;
-  int64_t workspace_bytes_ = 0;
+  cudaStream_t cublas_stream_ = nullptr, cudnn_stream_ = nullptr;
+  // Memory for work on one stream. A capture has its own, which stays with the graph.
+  struct Scratch {
+    void* memory = nullptr;
+    int64_t bytes = 0;
+    cudaStream_t stream = nullptr;
+  };
+  void resize(Scratch& scratch, int64_t bytes);
+  Scratch workspace_, cublas_workspace_;
   CudaFault* fault_ = nullptr;  // in pinned host memory
 };
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "core/graph_capture.h"
+
 namespace ditto {
 namespace {
 
@@ -18,6 +20,7 @@ size_t bytes_of(const View& view) {
 // Contiguous, one dtype, different devices: each stream waits for the other, so that neither side
 // is reused too early.
 void copy_to_peer(const View& src, const View& dst) {
+  refuse_capture("a copy between devices", "a graph belongs to one");
   CudaContext &from = cuda_context(src.device.index), &to = cuda_context(dst.device.index);
   Event ready(src.device.index), done(dst.device.index);
   ready.record(from.stream());
@@ -32,6 +35,8 @@ void copy_to_peer(const View& src, const View& dst) {
 // Contiguous, one dtype, host to device or back.
 void transfer(const View& src, const View& dst) {
   const bool up = dst.device.is_cuda();
+  refuse_capture(up ? "a copy from the host" : "a copy to the host",
+                 "host and device have to wait");
   CudaContext& ctx = cuda_context(up ? dst.device.index : src.device.index);
   cuda_check(cudaMemcpyAsync(dst.data, src.data, bytes_of(src),
                              up ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost, ctx.stream()),
@@ -68,6 +73,7 @@ AsyncCopy::AsyncCopy(const Tensor& source, const Stream& copy_stream)
     : source_(source.detach()), device_(copy_stream.device()), done_(copy_stream.device()) {
   check(source.defined() && source.device().is_cpu() && source.is_contiguous(),
         "[copy] needs a contiguous tensor on the CPU, got", source);
+  refuse_capture("a copy in the background", "it has a stream of its own");
   CudaContext& ctx = cuda_context(device_);
   target_ = Tensor::empty(source.shape(), source.dtype(), ctx.device());
   // The target's bytes may still be in use by what freed them, in the order of the compute stream.

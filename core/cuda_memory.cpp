@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 
+#include "core/cuda_graph_memory.h"
 #include "core/current_op.h"
 
 namespace ditto {
@@ -61,6 +62,19 @@ int64_t pool_bytes(cudaMemPool_t pool, cudaMemPoolAttr what) {
 }  // namespace
 
 void* cuda_allocate(CudaContext& ctx, int64_t bytes, cudaStream_t stream) {
+  if (GraphMemory* memory = graph_memory(ctx.index())) return memory->allocate(ctx, bytes);
+  return cuda_pool_allocate(ctx, bytes, stream);
+}
+
+void cuda_release(int device, void* block, int64_t bytes, cudaStream_t stream) noexcept {
+  if (!block || release_graph_block(block)) return;
+  if (GraphMemory* memory = graph_memory(device))
+    memory->keep(block, bytes, stream);
+  else
+    cuda_pool_release(device, block, bytes, stream);
+}
+
+void* cuda_pool_allocate(CudaContext& ctx, int64_t bytes, cudaStream_t stream) {
   const cudaMemPool_t pool = pool_of(ctx.index());
   const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
   void* block = nullptr;
@@ -86,8 +100,7 @@ void* cuda_allocate(CudaContext& ctx, int64_t bytes, cudaStream_t stream) {
   return block;
 }
 
-void cuda_release(int device, void* block, int64_t bytes, cudaStream_t stream) noexcept {
-  if (!block) return;
+void cuda_pool_release(int device, void* block, int64_t bytes, cudaStream_t stream) noexcept {
   if (cudaFreeAsync(block, stream) != cudaSuccess) cudaGetLastError();
   std::lock_guard lock(counters_mutex());
   counters(device).stats.current -= bytes;

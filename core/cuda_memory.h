@@ -19,6 +19,11 @@ void* cuda_allocate(CudaContext& ctx, int64_t bytes, cudaStream_t stream);
 // end of a process the driver may be gone.
 void cuda_release(int device, void* block, int64_t bytes, cudaStream_t stream) noexcept;
 
+// The same from and to the device's pool, also while the calling thread captures a graph
+// (core/cuda_graph_memory.h), which the two above then give what they are asked for.
+void* cuda_pool_allocate(CudaContext& ctx, int64_t bytes, cudaStream_t stream);
+void cuda_pool_release(int device, void* block, int64_t bytes, cudaStream_t stream) noexcept;
+
 // MemoryStats of a device: `system_allocations` counts calls of cudaMallocAsync.
 MemoryStats cuda_memory_stats(int device);
 void cuda_reset_peak_memory(int device);

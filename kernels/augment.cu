@@ -20,6 +20,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/graph_capture.h"
 #include "kernels/augment_math.h"
 #include "kernels/colour_math.h"
 #include "kernels/cuda_upload.h"

@@ -38,7 +38,8 @@ bool check_launch(const CudaContext& ctx, const char* name, const LaunchConfig& 
 
 void finish_launch(CudaContext& ctx, const char* name, cudaError_t status) {
   if (status == cudaSuccess) status = cudaGetLastError();
-  if (status == cudaSuccess && synchronous()) status = cudaStreamSynchronize(ctx.stream());
+  if (status == cudaSuccess && synchronous() && !ctx.capturing())
+    status = cudaStreamSynchronize(ctx.stream());
   cuda_check(status, "launch of", name);
 }
 

@@ -24,6 +24,7 @@ struct LaunchConfig {
 
 // Throws "[name] ..." when the sizes are beyond the limits; false when there is nothing to do.
 bool check_launch(const CudaContext& ctx, const char* name, const LaunchConfig& config);
-// Throws when the launch failed; waits first where DITTO_CUDA_SYNC asks for it.
+// Throws when the launch failed; waits first where DITTO_CUDA_SYNC asks for it and no graph is
+// captured.
 void finish_launch(CudaContext& ctx, const char* name, cudaError_t status);
 }  // namespace ditto::kernels

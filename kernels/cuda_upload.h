@@ -1,9 +1,8 @@
 // CudaUpload: the tables that a launch needs (one record per image or row of a batch), too large
 // for its arguments, brought to the device without waiting.
 //
-// They are gathered in pinned memory and copied by one asynchronous copy; a pageable source would
-// make the host wait for the stream first. Two buffers per thread and device take turns, so the
-// host waits only when it is two uploads ahead of the device.
+// They are gathered and sent by one asynchronous copy (core/cuda_staging.h). A captured step
+// cannot contain one: its tables are made per step.
 #pragma once
 
 #include <cstring>

@@ -5,6 +5,7 @@
 //
 // Labels: a thread per target; a bad label is reported by the next synchronising call
 // (core/cuda_fault.h).
+#include "core/graph_capture.h"
 #include "kernels/cuda_upload.h"
 #include "kernels/fault.cuh"
 #include "kernels/mix.h"
@@ -75,6 +76,7 @@ const MixRow* send(CudaContext& ctx, std::span<const MixRow> rows) {
 
 void mix_images(CudaContext& ctx, const View& images, std::span<const MixRow> rows,
                 const View& out) {
+  refuse_capture("mix_images", "each batch has its own partners");
   check_mix_images(images, rows, out);
   const int64_t batch = images.shape[0], channels = images.shape[3],
                 line = images.shape[2] * channels, size = images.shape[1] * line;
@@ -94,6 +96,7 @@ void mix_images(CudaContext& ctx, const View& images, std::span<const MixRow> ro
 
 void mix_labels(CudaContext& ctx, const View& labels, std::span<const MixRow> rows,
                 const View& targets) {
+  refuse_capture("mix_labels", "each batch has its own partners");
   check_mix_labels(labels, rows, targets);
   const int64_t batch = targets.shape[0], classes = targets.shape[1];
   if (batch * classes == 0) return;

@@ -10,6 +10,7 @@
 // block adds those up, in a fixed order. Its result is needed on the host, so it synchronises.
 #include <array>
 
+#include "core/graph_capture.h"
 #include "kernels/launch.cuh"
 #include "kernels/optim.h"
 #include "kernels/vector.cuh"
@@ -219,6 +220,7 @@ void ema_update(CudaContext& ctx, std::span<const EmaSlot> slots, const math::Em
 }
 
 double sum_of_squares(CudaContext& ctx, std::span<const View> views) {
+  refuse_capture("the norm of the gradients", "the host waits for it");
   const auto view = [&](size_t i) { return std::array{views[i]}; };
   int64_t blocks = 0;
   for (const View& v : views) blocks += divide_up(v.numel(), kPiece);

@@ -7,6 +7,7 @@
 // sin and cos; masks are compared in the same arithmetic and are equal. Considered: f32 arithmetic,
 // several times faster on GPUs with few f64 units; weights are drawn once, and masks use no
 // mathematical functions.
+#include "core/graph_capture.h"
 #include "kernels/launch.cuh"
 #include "kernels/random.h"
 
@@ -57,7 +58,9 @@ __global__ void __launch_bounds__(kBlock)
     random_kernel(Make make, RandomStream stream, int64_t n, bool aligned, T* y) {
   const int64_t block = blockIdx.x * static_cast<int64_t>(kBlock) + threadIdx.x, first = 4 * block;
   if (first >= n) return;
-  const PhiloxWords words = philox({{static_cast<uint32_t>(block), stream.sample, stream.epoch << 8,
+  const uint32_t sample =
+      stream.sample_at ? static_cast<uint32_t>(*stream.sample_at) : stream.sample;
+  const PhiloxWords words = philox({{static_cast<uint32_t>(block), sample, stream.epoch << 8,
                                      static_cast<uint32_t>(stream.purpose)}},
                                    stream.seed);
   double values[4];
@@ -77,6 +80,8 @@ __global__ void __launch_bounds__(kBlock)
 template <class Make>
 void fill_blocks(CudaContext& ctx, const RandomStream& stream, const View& y, const char* op,
                  const Make& make) {
+  if (!stream.sample_at)
+    refuse_capture(op, "every replay would draw the same numbers; nn::Dropout is made for it");
   on_float(y.dtype, op, [&](auto zero) {
     using T = decltype(zero);
     const int64_t n = y.numel();

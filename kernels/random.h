@@ -15,6 +15,9 @@ struct RandomStream {
   Purpose purpose = Purpose::User;
   uint32_t sample = 0;
   uint32_t epoch = 0;
+  // On the device: where the number is that takes the place of `sample`, for work that a graph
+  // replays (core/graph_capture.h).
+  const int64_t* sample_at = nullptr;
 };
 
 // Uniform in [low, high).

@@ -1,6 +1,7 @@
 #include "nn/batch_norm.h"
 
 #include "autograd/ops/batch_norm.h"
+#include "core/graph_capture.h"
 #include "nn/init.h"
 
 namespace ditto::nn {
@@ -26,8 +27,14 @@ Tensor BatchNorm2d::normalize(const Tensor& x, bool relu, const Tensor& residual
 }
 
 void BatchNorm2d::count_batch() {
-  ++*batches_.data<int64_t>();
-  batches_.storage()->bump_version();
+  const auto count = [batches = batches_] {
+    ++*batches.data<int64_t>();
+    batches.storage()->bump_version();
+  };
+  if (GraphCapture* capture = current_capture())
+    capture->at_each_replay(count);
+  else
+    count();
 }
 
 }  // namespace ditto::nn

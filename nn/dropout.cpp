@@ -1,6 +1,7 @@
 #include "nn/dropout.h"
 
 #include "autograd/ops/dropout.h"
+#include "core/graph_capture.h"
 
 namespace ditto::nn {
 
@@ -11,10 +12,16 @@ Dropout::Dropout(double p, uint64_t seed)
 
 Tensor Dropout::forward(const Tensor& x) {
   if (!training()) return x;
-  const int64_t call = (*calls_.data<int64_t>())++;
-  calls_.storage()->bump_version();
-  return dropout(
-      x, p_, {.seed = seed_, .purpose = Purpose::Dropout, .sample = static_cast<uint32_t>(call)});
+  const auto next = [calls = calls_] {
+    calls.storage()->bump_version();
+    return (*calls.data<int64_t>())++;
+  };
+  kernels::RandomStream stream{.seed = seed_, .purpose = Purpose::Dropout};
+  if (GraphCapture* capture = current_capture(); capture && x.device().is_cuda())
+    stream.sample_at = capture->number(next);
+  else
+    stream.sample = static_cast<uint32_t>(next());
+  return dropout(x, p_, stream);
 }
 
 }  // namespace ditto::nn

@@ -21,6 +21,9 @@ struct cublasContext {
   cudaStream_t stream = nullptr;
   cublasMath_t math = CUBLAS_DEFAULT_MATH;
   cublasPointerMode_t pointers = CUBLAS_POINTER_MODE_HOST;
+  // Set by the caller; without one cuBLAS allocates its own, also in the middle of a capture.
+  const void* workspace = nullptr;
+  size_t workspace_bytes = 0;
 };
 
 namespace ditto::emulation {
@@ -147,6 +150,14 @@ cublasStatus_t run(cublasHandle_t handle, Gemm g) {
   if (context->pointers != CUBLAS_POINTER_MODE_HOST) return CUBLAS_STATUS_NOT_SUPPORTED;
   const CallStack stack = CallStack::here();
   check_stream(g.name, context->device, context->stream, stack);
+  if (context->workspace &&
+      !is_device_memory(context->workspace, context->workspace_bytes, context->device))
+    report_call("workspace", g.name, stack, "the workspace that was set is no live buffer");
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  if (!context->workspace && cudaStreamIsCapturing(context->stream, &capture) == cudaSuccess &&
+      capture != cudaStreamCaptureStatusNone)
+    report_call("workspace", g.name, stack,
+                "captured without cublasSetWorkspace: the graph would use memory of the library");
 
   const bool wide = g.a.type == CUDA_R_64F;
   const double alpha = wide ? *static_cast<const double*>(g.alpha)
@@ -229,6 +240,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   cublasContext* context = find(handle);
   if (!context) return CUBLAS_STATUS_NOT_INITIALIZED;
   context->stream = stream;
+  context->workspace = nullptr;  // as documented: back to the library's own
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -240,13 +252,16 @@ cublasStatus_t cublasGetStream_v2(cublasHandle_t handle, cudaStream_t* stream) {
 }
 
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, size_t bytes) {
-  const cublasContext* context = find(handle);
+  cublasContext* context = find(handle);
   if (!context) return CUBLAS_STATUS_NOT_INITIALIZED;
+  context->workspace = nullptr;
   if (!workspace || bytes == 0) return CUBLAS_STATUS_SUCCESS;  // its own again
   if (reinterpret_cast<uintptr_t>(workspace) % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
   if (!is_device_memory(workspace, bytes, context->device))
     report_call("invalid-memory", "cublasSetWorkspace", CallStack::here(),
                 "the workspace is no buffer of the handle's device");
+  context->workspace = workspace;
+  context->workspace_bytes = bytes;
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -60,6 +60,33 @@ TEST_CASE("cuBLAS double: sizes, leading dimensions, types and handles are check
   }
 }
 
+TEST_CASE("cuBLAS double: a capture needs a workspace, which a change of stream drops") {
+  const Clean clean;
+  const Blas blas;
+  const TestStream stream;
+  DeviceArray<float> a(1), b(1), c(1);
+  DeviceArray<char> workspace(4096);
+  const auto capture = [&] {
+    ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    CHECK(blas.multiply(1, 1, 1, a.data, 1, b.data, 1, c.data, 1) == CUBLAS_STATUS_SUCCESS);
+    cudaGraph_t graph = nullptr;
+    ok(cudaStreamEndCapture(stream, &graph));
+    ok(cudaGraphDestroy(graph));
+    return of_kind("workspace").size();
+  };
+  const auto set_workspace = [&] {
+    CHECK(cublasSetWorkspace(blas.handle, workspace.data, 4096) == CUBLAS_STATUS_SUCCESS);
+  };
+  CHECK(cublasSetStream(blas.handle, stream) == CUBLAS_STATUS_SUCCESS);
+  CHECK(capture() == 1);
+  set_workspace();
+  CHECK(capture() == 0);
+  CHECK(cublasSetStream(blas.handle, stream) == CUBLAS_STATUS_SUCCESS);
+  CHECK(capture() == 1);
+  set_workspace();
+  CHECK(capture() == 0);
+}
+
 TEST_CASE("library doubles: handles, streams and the current device belong together") {
   const Clean clean;
   set_device_count(2);
