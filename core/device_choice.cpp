@@ -65,6 +65,18 @@ DeviceChoice choose_device(const std::string& text) {
   return {kCpu, sought + "; running on the CPU"};
 }
 
+int64_t free_device_memory([[maybe_unused]] Device device) {
+#ifdef DITTO_HAS_CUDA
+  if (device.is_cuda()) {
+    cuda_context(device.index);  // makes the device current
+    size_t free = 0, total = 0;
+    cuda_check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return static_cast<int64_t>(free);
+  }
+#endif
+  return 0;
+}
+
 std::string device_description([[maybe_unused]] Device device) {
 #ifdef DITTO_HAS_CUDA
   if (device.is_cuda()) {

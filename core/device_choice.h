@@ -1,6 +1,7 @@
 // Which device a program runs on: what `--device` says, and what the driver answers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/device.h"
@@ -20,6 +21,9 @@ struct DeviceChoice {
 // emulation, else the CPU with a note that says which device was looked for and what the driver
 // answered. Throws "[device] ..." for other texts and for a CUDA device that is not there.
 DeviceChoice choose_device(const std::string& text);
+
+// Bytes of a CUDA device that the driver reports free; 0 for the CPU.
+int64_t free_device_memory(Device device);
 
 // What a CUDA build runs on, e.g. "NVIDIA H100 (compute capability 9.0, 80 GiB)"; "" for the CPU.
 std::string device_description(Device device);

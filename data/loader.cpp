@@ -15,6 +15,12 @@ namespace {
 // Below this many images a second thread costs more than it saves.
 constexpr int64_t kRowGrain = 8;
 
+void check_canvas(const Frame& canvas, const Frame& frame) {
+  check(canvas.width == frame.width && canvas.height == frame.height,
+        "[loader] the augmentation gave different sizes in one batch:", canvas.width, "x",
+        canvas.height, "and", frame.width, "x", frame.height);
+}
+
 // Row r of (B, H, W, C), as (H, W, C), without a copy.
 Tensor slice(const Tensor& batch, int64_t r) {
   const Shape shape{batch.dim(1), batch.dim(2), batch.dim(3)};
@@ -39,6 +45,7 @@ class DataLoader::State {
           "[loader] workers must be in [0, 1024], got", options.workers);
     check(options.prefetch >= 0, "[loader] prefetch must not be negative, got", options.prefetch);
     check_options(options.mix);
+    if (options.device.is_cuda()) bring_to_device();
     slots_.resize(options.prefetch > 0 ? static_cast<size_t>(options.prefetch)
                                        : 2 * static_cast<size_t>(std::max(options.workers, 1)));
   }
@@ -46,7 +53,7 @@ class DataLoader::State {
   std::optional<Batch> next() {
     start_epoch();
     while (position_.batch < epoch_->batches) {
-      Batch batch = options_.workers == 0 ? make(*epoch_, position_.batch) : take();
+      Batch batch = finish(options_.workers == 0 ? make(*epoch_, position_.batch) : take());
       ++position_.batch;
       left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
       if (batch.size() > 0) return batch;  // else no image of it could be read
@@ -74,6 +81,7 @@ class DataLoader::State {
   }
 
   const LoaderPosition& position() const { return position_; }
+  const std::string& note() const { return note_; }
   const LoaderOptions& options() const { return options_; }
   const ImageDataset& dataset() const { return dataset_; }
 
@@ -83,8 +91,12 @@ class DataLoader::State {
     int64_t batches;
     std::vector<SampleItem> order;
   };
+  struct Made {
+    Batch batch;
+    std::vector<Transform> transforms;  // per row, where a device has yet to make the images
+  };
   struct Slot {
-    std::optional<Batch> batch;
+    std::optional<Made> made;
     std::exception_ptr error;
   };
 
@@ -118,10 +130,10 @@ class DataLoader::State {
     for (Slot& slot : slots_) slot = {};
   }
 
-  Batch take() {
+  Made take() {
     std::unique_lock lock(mutex_);
     Slot& slot = slots_[static_cast<size_t>(delivered_) % slots_.size()];
-    ready_.wait(lock, [&] { return slot.batch || slot.error; });
+    ready_.wait(lock, [&] { return slot.made || slot.error; });
     Slot result = std::exchange(slot, {});
     if (!result.error) ++delivered_;
     lock.unlock();
@@ -130,7 +142,7 @@ class DataLoader::State {
       std::rethrow_exception(result.error);
     }
     work_.notify_one();
-    return std::move(*result.batch);
+    return std::move(*result.made);
   }
 
   void work(const std::stop_token& stop) {
@@ -147,7 +159,7 @@ class DataLoader::State {
       lock.unlock();
       Slot result;
       try {
-        result.batch = make(*epoch, index);
+        result.made = make(*epoch, index);
       } catch (...) {
         result.error = std::current_exception();
       }
@@ -158,18 +170,24 @@ class DataLoader::State {
     }
   }
 
-  Batch make(const Epoch& epoch, int64_t index) const;
+  void bring_to_device();
+  Made make(const Epoch& epoch, int64_t index) const;
+  Batch finish(Made made);
   Transform draw(const Epoch& epoch, const SampleItem& item, const ImageInfo& info) const;
+  void draw_memory(const Epoch& epoch, std::span<const SampleItem> items, Made& made) const;
   void augment_memory(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch) const;
   void augment_files(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch,
                      std::vector<uint8_t>& left_out) const;
   void keep_rows(Batch& batch, const std::vector<uint8_t>& left_out) const;
+  void draw_mixing(Batch& batch) const;
   void mix(Batch& batch) const;
 
   const ImageDataset dataset_;
   const std::shared_ptr<const Sampler> sampler_;
   const std::shared_ptr<const Augment> augment_;
   const LoaderOptions options_;
+  Tensor on_device_;  // the data set's images, where they are augmented on a device
+  std::string note_;
 
   LoaderPosition position_;  // the consumer's alone
   int64_t left_out_ = 0;     // batches without a readable image, since the last one with
@@ -191,21 +209,40 @@ Transform DataLoader::State::draw(const Epoch& epoch, const SampleItem& item,
   return augment_->draw(rng, info);
 }
 
-Batch DataLoader::State::make(const Epoch& epoch, int64_t index) const {
+void DataLoader::State::bring_to_device() {
+  const std::string device = to_string(options_.device);
+  if (!dataset_.in_memory()) {
+    note_ = dataset_.name() + " is augmented on the CPU: its images are read from files";
+    return;
+  }
+  const int64_t bytes = dataset_.images().numel();
+  if (bytes > options_.device_limit) {
+    note_ = dataset_.name() + " is augmented on the CPU: its " + std::to_string(bytes) +
+            " bytes are above the limit of " + std::to_string(options_.device_limit) + " on " +
+            device;
+    return;
+  }
+  on_device_ = dataset_.images().to(options_.device);
+}
+
+DataLoader::State::Made DataLoader::State::make(const Epoch& epoch, int64_t index) const {
   const auto first = static_cast<size_t>(index * options_.batch);
   const size_t rows = std::min(static_cast<size_t>(options_.batch), epoch.order.size() - first);
   const auto items = std::span(epoch.order).subspan(first, rows);
-  Batch batch;
+  Made made;
+  Batch& batch = made.batch;
   batch.epoch = epoch.number, batch.index = index;
   batch.frames.resize(rows);
   std::vector<uint8_t> left_out(rows);
-  if (dataset_.in_memory())
+  if (on_device_.defined())
+    draw_memory(epoch, items, made);
+  else if (dataset_.in_memory())
     augment_memory(epoch, items, batch);
   else
     augment_files(epoch, items, batch, left_out);
   keep_rows(batch, left_out);
-  if (batch.images.dim(0) == 0) return batch;
-  batch.labels = Tensor::empty({batch.images.dim(0)}, Dtype::I64);
+  if (batch.frames.empty()) return made;
+  batch.labels = Tensor::empty({static_cast<int64_t>(batch.frames.size())}, Dtype::I64);
   int64_t* label = batch.labels.data<int64_t>();
   for (size_t r = 0; r < rows; ++r) {
     if (left_out[r]) continue;
@@ -214,8 +251,44 @@ Batch DataLoader::State::make(const Epoch& epoch, int64_t index) const {
     batch.groups.push_back(items[r].group);
     batch.replicas.push_back(items[r].replica);
   }
-  if (options_.mix.enabled()) mix(batch);
-  return batch;
+  if (options_.mix.enabled()) draw_mixing(batch);
+  if (batch.images.defined()) mix(batch);
+  return made;
+}
+
+// The thread that calls next() gives the device its work, in the order in which it uses the result.
+Batch DataLoader::State::finish(Made made) {
+  Batch& batch = made.batch;
+  if (made.transforms.empty()) return std::move(batch);
+  std::vector<kernels::AugmentRow> records;
+  records.reserve(made.transforms.size());
+  for (size_t r = 0; r < made.transforms.size(); ++r)
+    records.push_back(made.transforms[r].row(batch.samples[r]));
+  const Frame& canvas = batch.frames.front();
+  try {
+    batch.images = Tensor::empty({batch.size(), canvas.height, canvas.width, dataset_.channels()},
+                                 Dtype::F32, options_.device);
+    on_device(options_.device, [&](auto& ctx) {
+      kernels::augment(ctx, on_device_.view(), records, batch.images.view());
+    });
+    mix(batch);
+  } catch (...) {
+    stop_epoch();  // a further call tries again
+    throw;
+  }
+  return std::move(batch);
+}
+
+// One transform per row; the images are made on the device.
+void DataLoader::State::draw_memory(const Epoch& epoch, std::span<const SampleItem> items,
+                                    Made& made) const {
+  const ImageInfo info = dataset_.info();
+  made.transforms.reserve(items.size());
+  for (size_t r = 0; r < items.size(); ++r) {
+    const Frame& frame = made.batch.frames[r] =
+        made.transforms.emplace_back(draw(epoch, items[r], info)).frame();
+    check_canvas(made.batch.frames.front(), frame);
+  }
 }
 
 // All images lie in one tensor. The first row is drawn ahead: it says how large the canvas is.
@@ -237,9 +310,7 @@ void DataLoader::State::augment_memory(const Epoch& epoch, std::span<const Sampl
       const Transform& transform = transforms.emplace_back(draw(epoch, item, info));
       records.push_back(transform.row(item.sample));
       const Frame& frame = batch.frames[static_cast<size_t>(r)] = transform.frame();
-      check(canvas.width == frame.width && canvas.height == frame.height,
-            "[loader] the augmentation gave different sizes in one batch:", canvas.width, "x",
-            canvas.height, "and", frame.width, "x", frame.height);
+      check_canvas(canvas, frame);
     }
     View part = out;
     part.data = out.as<float>() + begin * canvas.height * canvas.width * dataset_.channels();
@@ -296,19 +367,27 @@ void DataLoader::State::keep_rows(Batch& batch, const std::vector<uint8_t>& left
   batch.images = images, batch.frames = std::move(frames);
 }
 
-void DataLoader::State::mix(Batch& batch) const {
+// The partners, and the labels: those stay on the CPU.
+void DataLoader::State::draw_mixing(Batch& batch) const {
   // Ranks mix their own batches: the key tells them apart.
   const Shard& shard = sampler_->shard();
   Rng rng(options_.seed, Purpose::Mix,
           static_cast<uint64_t>(batch.index * shard.world + shard.rank),
           static_cast<uint64_t>(batch.epoch));
-  batch.mix = draw_mix(options_.mix, rng, batch.groups, static_cast<int>(batch.images.dim(2)),
-                       static_cast<int>(batch.images.dim(1)));
-  const Tensor mixed = Tensor::empty(batch.images.shape());
-  kernels::mix_images(cpu_context(), batch.images.view(), batch.mix, mixed.view());
-  batch.images = mixed;
+  const Frame& canvas = batch.frames.front();
+  batch.mix = draw_mix(options_.mix, rng, batch.groups, static_cast<int>(canvas.width),
+                       static_cast<int>(canvas.height));
   batch.targets = Tensor::empty({batch.size(), dataset_.classes()});
   kernels::mix_labels(cpu_context(), batch.labels.view(), batch.mix, batch.targets.view());
+}
+
+void DataLoader::State::mix(Batch& batch) const {
+  if (batch.mix.empty()) return;
+  const Tensor mixed = Tensor::empty(batch.images.shape(), Dtype::F32, batch.images.device());
+  on_device(mixed.device(), [&](auto& ctx) {
+    kernels::mix_images(ctx, batch.images.view(), batch.mix, mixed.view());
+  });
+  batch.images = mixed;
 }
 
 DataLoader::DataLoader(ImageDataset dataset, std::shared_ptr<const Sampler> sampler,
@@ -320,6 +399,7 @@ std::optional<Batch> DataLoader::next() { return state_->next(); }
 int64_t DataLoader::batches() { return state_->batches(); }
 LoaderPosition DataLoader::position() const { return state_->position(); }
 void DataLoader::seek(const LoaderPosition& position) { state_->seek(position); }
+const std::string& DataLoader::note() const { return state_->note(); }
 const LoaderOptions& DataLoader::options() const { return state_->options(); }
 const ImageDataset& DataLoader::dataset() const { return state_->dataset(); }
 

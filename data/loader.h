@@ -5,8 +5,10 @@
 // batch) for the mixing. It is the same, bit for bit, for any number of workers, and after seek().
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/frame.h"
@@ -20,7 +22,7 @@ namespace ditto::data {
 struct Batch {
   int64_t epoch = 0;
   int64_t index = 0;              // number of the batch in its epoch
-  Tensor images;                  // (B, H, W, C) f32
+  Tensor images;                  // (B, H, W, C) f32, where they were augmented
   Tensor labels;                  // (B) i64
   Tensor targets;                 // (B, K) f32 soft labels; undefined when the loader does not mix
   std::vector<int64_t> samples;   // index in the data set, per row
@@ -39,6 +41,12 @@ struct LoaderOptions {
   int prefetch = 0;        // batches made ahead; 0: two per worker
   uint64_t seed = 0;
   MixOptions mix = {};
+  // Where images are augmented and mixed. A data set in memory is brought to a CUDA device once, as
+  // u8, if it takes at most `device_limit` bytes there; the workers then draw transforms only, and
+  // next() starts the device on the pixels, which differ from the CPU's by roundings. Otherwise
+  // batches are made on the CPU, and note() says why.
+  Device device = kCpu;
+  int64_t device_limit = std::numeric_limits<int64_t>::max();
 };
 
 // The next batch that next() returns.
@@ -75,6 +83,8 @@ class DataLoader {
   // or the epoch has fewer batches.
   void seek(const LoaderPosition& position);
 
+  // Why images are not augmented on the device that was asked for; empty when they are.
+  const std::string& note() const;
   const LoaderOptions& options() const;
   const ImageDataset& dataset() const;
 

@@ -166,7 +166,7 @@ __device__ void change_pixel(const Change& change, float mean, float* p) {
   switch (change.kind) {
     case ColourKind::Brightness:
     case ColourKind::Contrast: {
-      const float rest = (1 - change.factor) * mean;
+      const float rest = change.kind == ColourKind::Contrast ? (1 - change.factor) * mean : 0.0f;
       for (int c = 0; c < C; ++c) p[c] = blended(change.factor, p[c], rest);
       return;
     }
@@ -414,6 +414,7 @@ void run(CudaContext& ctx, const T* images, const Batch& batch, float* out, Size
 
 void augment(CudaContext& ctx, const View& images, std::span<const AugmentRow> rows,
              const View& out) {
+  refuse_capture("augment", "each batch has its own transforms");
   check_augment(images, rows, out);
   if (rows.empty()) return;
   const Size in{images.shape[1], images.shape[2]}, canvas{out.shape[1], out.shape[2]};

@@ -28,7 +28,7 @@ struct Rows {
     const std::vector<ColourChange> changes[] = {
         {},
         {{ColourKind::Brightness, 1.3f, {}, {}}},
-        {{ColourKind::Contrast, 0.6f, {}, {}}},
+        {{ColourKind::Contrast, 0.6f, {}, {}}, {ColourKind::Brightness, 0.8f, {}, {}}},
         {{ColourKind::Hue, 0.3f, {}, {}},
          {ColourKind::Contrast, 1.5f, {}, {}},
          {ColourKind::Saturation, 0.2f, {}, {}},
