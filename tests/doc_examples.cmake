@@ -23,6 +23,7 @@ endfunction()
 ditto_doc_example(readme README.md)
 ditto_doc_example(add_a_layer docs/add_a_layer.md)
 ditto_doc_example(add_a_loss docs/add_a_loss.md)
+ditto_doc_example(cuda docs/cuda.md)
 
 # The tutorial programs and the training app's command lines; exit status 77 means that their data is missing.
 if(DITTO_APPS)

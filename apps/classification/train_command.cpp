@@ -25,10 +25,10 @@ namespace {
 
 // Threads and devices decide the order of sums; rate and clipping are what one tries after a run
 // has diverged.
-const MayDiffer kMayDiffer = {
-    .freely = {"workers", "data-root", "strict-data", "save-every", "save-every-minutes",
-               "keep-last", "tta", "tta-shift"},
-    .noticed = {"threads", "device", "tf32", "deterministic", "lr", "clip-norm"}};
+const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", "save-every",
+                                         "save-every-minutes", "keep-last", "tta", "tta-shift"},
+                              .noticed = {"threads", "device", "tf32", "deterministic",
+                                          "cuda-graph", "data-on-device", "lr", "clip-norm"}};
 
 // Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.
 void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) {
@@ -263,6 +263,7 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
   };
   callbacks.between_steps = [&](int64_t step) { return saver.between_steps(trainer, step); };
   callbacks.stop = [] { return StopSignals::requested(); };
+  callbacks.note = say;
   try {
     if (!trainer.run(callbacks)) {
       saver.between_steps(trainer, trainer.step());  // also when an evaluation was cut short

@@ -120,6 +120,11 @@ void declare(Config& config, TrainOptions& o) {
   config.add("profile", &o.profile, "time per op and layer, printed and in LOSS-profile.csv");
   config.add("seed", &o.seed, "of weights, order and augmentation").at_least(0);
   declare(config, o.compute);
+  config.add("cuda-graph", &o.compute.cuda_graph,
+             "GPU: a training step is captured once and replayed, where that is possible");
+  config.add("data-on-device", &o.compute.data_on_device,
+             "GPU: the training set lives and is augmented there, if it takes at most half of the "
+             "free memory");
   config.add("threads", &o.threads, "of the computation; 0: all cores").range(0, 4096);
   config.add("workers", &o.workers, "threads that augment; 0: the main one").range(0, 256);
   config.add("save-every", &o.save_every, "epochs between checkpoints; 0: only the last one")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 #include "apps/classification/pretrained.h"
 #include "autograd/mixed_precision.h"
@@ -11,6 +12,7 @@
 #include "kernels/optim.h"
 #include "losses/cross_entropy.h"
 #include "models/models.h"
+#include "nn/graphed_step.h"
 #include "nn/init.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/sgd.h"
@@ -40,8 +42,8 @@ std::string first_bad_tensor(const nn::Module& model, const Tensor& images, cons
   return "the loss";
 }
 
-int64_t count_correct(const Tensor& logits, const Tensor& labels) {
-  const auto predicted = argmax(logits.detach(), 1).to_vector<int64_t>();
+int64_t count_correct(const Tensor& predictions, const Tensor& labels) {
+  const auto predicted = predictions.to_vector<int64_t>();
   const auto truth = labels.to_vector<int64_t>();
   int64_t correct = 0;
   for (size_t i = 0; i < truth.size(); ++i) correct += predicted[i] == truth[i];
@@ -80,7 +82,7 @@ EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t
     loss += losses::cross_entropy(logits, b->labels.to(logits.device()),
                                   {.reduction = losses::Reduction::Sum})
                 .item();
-    correct += count_correct(logits, b->labels);
+    correct += count_correct(argmax(logits, 1), b->labels);
     result.images += b->size();
     if (on_batch) on_batch(b->size());
   }
@@ -162,45 +164,81 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
     sampler = std::make_shared<data::RandomSampler>(train_.size(), seed);
   else
     sampler = std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
+  data::LoaderOptions options{.batch = options_.batch,
+                              .drop_last = true,
+                              .workers = options_.workers,
+                              .seed = seed,
+                              .mix = mix_options(options_)};
+  if (options_.compute.data_on_device && device_.is_cuda()) {
+    options.device = device_;
+    options.device_limit = free_device_memory(device_) / 2;  // the rest is for the network
+  }
   return std::make_unique<data::DataLoader>(train_, sampler, make_augment(options_, train_),
-                                            data::LoaderOptions{.batch = options_.batch,
-                                                                .drop_last = true,
-                                                                .workers = options_.workers,
-                                                                .seed = seed,
-                                                                .mix = mix_options(options_)});
+                                            options);
 }
 
-Trainer::StepResult Trainer::train_step(nn::Layer& model, nn::Optimizer& optimizer,
-                                        data::DataLoader& loader, int64_t step, double lr) const {
+Trainer::Parts Trainer::parts_of(int64_t rows) const {
+  // Whole groups in each part; a batch is smaller than usual where images could not be read.
+  const int64_t unit = options_.sampler == "groups" ? replicas_ : 1, units = rows / unit;
+  return {unit, units, std::min<int64_t>(options_.accumulate, units)};
+}
+
+// Of each part: its share of the loss, logits, predictions.
+static constexpr int64_t kResults = 3;
+
+Tensors Trainer::compute(nn::Layer& model, const Tensors& inputs) const {
+  const Parts parts = parts_of(inputs[0].dim(0));
+  Tensors results;
+  for (int64_t part = 0; part < parts.count; ++part) {
+    const int64_t begin = parts.begin(part), end = parts.begin(part + 1);
+    const Tensor logits = model(rows(inputs[0], begin, end));
+    const Tensor loss = loss_(logits, rows(inputs[1], begin, end), rows(inputs[2], begin, end)) /
+                        (double(parts.rows()) / double(end - begin));
+    loss.backward();
+    results.insert(results.end(), {loss.detach(), logits.detach(), argmax(logits.detach(), 1)});
+  }
+  return results;
+}
+
+Trainer::Step Trainer::make_step(nn::Layer& model,
+                                 std::function<void(const std::string&)> note) const {
+  const auto run = [this, &model](const Tensors& inputs) { return compute(model, inputs); };
+  if (options_.compute.cuda_graph) {
+    const auto graphed = std::make_shared<nn::GraphedStep>(model, run, std::move(note));
+    return [graphed](const Tensors& inputs) { return (*graphed)(inputs); };
+  }
+  return [this, &model, run](const Tensors& inputs) {
+    Tensors moved;
+    for (const Tensor& input : inputs) moved.push_back(input.to(device_));
+    model.zero_grad();
+    return run(moved);
+  };
+}
+
+Trainer::StepResult Trainer::train_step(nn::Layer& model, const Step& compute,
+                                        nn::Optimizer& optimizer, data::DataLoader& loader,
+                                        int64_t step, double lr) const {
   auto batch = [&] {
     ProfileRegion region("loader");
     auto next = loader.next();
     return next ? std::move(next) : loader.next();  // the next epoch begins
   }();
   check(batch.has_value(), "[train] the loader is empty");
-  const Tensor inputs = batch->images.to(device_);
-  const Tensor targets = (batch->targets.defined() ? batch->targets : batch->labels).to(device_);
-  const Tensor groups = Tensor::from(batch->groups, {batch->size()}).to(device_);
-  // Whole groups in each part; a batch is smaller than usual where images could not be read.
-  const int64_t unit = options_.sampler == "groups" ? replicas_ : 1;
-  const int64_t units = batch->size() / unit;
-  const int64_t parts = std::min<int64_t>(options_.accumulate, units);
-  StepResult result{0, 0, units * unit};
-  optimizer.zero_grad();
-  for (int64_t part = 0; part < parts; ++part) {
-    const int64_t begin = units * part / parts * unit, end = units * (part + 1) / parts * unit;
-    const Tensor images = rows(inputs, begin, end);
-    const Tensor logits = model(images);
-    const Tensor loss = loss_(logits, rows(targets, begin, end), rows(groups, begin, end)) /
-                        (double(units * unit) / double(end - begin));
-    loss.backward();
-    const double value = loss.item();  // waits for a GPU, so it comes after all launches
+  const Parts parts = parts_of(batch->size());
+  const Tensors results =
+      compute({batch->images, batch->targets.defined() ? batch->targets : batch->labels,
+               Tensor::from(batch->groups, {batch->size()})});
+  StepResult result{0, 0, parts.rows()};
+  for (int64_t part = 0; part < parts.count; ++part) {
+    const Tensor* const of_part = &results[size_t(kResults * part)];
+    const double value = of_part[0].item();  // waits for a GPU, so it comes after all launches
     if (!std::isfinite(value))
       fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +
-           "; the first bad tensor is " + first_bad_tensor(model, images, logits) +
+           "; the first bad tensor is " + first_bad_tensor(model, batch->images, of_part[1]) +
            ". Try a lower --lr or --clip-norm");
     result.loss += value;
-    result.correct += count_correct(logits, rows(batch->labels, begin, end));
+    result.correct +=
+        count_correct(of_part[2], rows(batch->labels, parts.begin(part), parts.begin(part + 1)));
   }
   if (options_.clip_norm > 0) {
     const double norm = nn::clip_grad_norm(model.parameters(), options_.clip_norm);
@@ -226,10 +264,11 @@ int64_t Trainer::calibrate(double minutes) {
   model->to(device_);
   const auto optimizer = make_optimizer(*model);
   const auto loader = make_loader();
+  const Step step = make_step(*model, {});
   constexpr int kWarmUp = 3, kTimed = 10;
-  for (int i = 0; i < kWarmUp; ++i) train_step(*model, *optimizer, *loader, i, 0);
+  for (int i = 0; i < kWarmUp; ++i) train_step(*model, step, *optimizer, *loader, i, 0);
   const double start = now();
-  for (int i = 0; i < kTimed; ++i) train_step(*model, *optimizer, *loader, i, 0);
+  for (int i = 0; i < kTimed; ++i) train_step(*model, step, *optimizer, *loader, i, 0);
   const double step_seconds = (now() - start) / kTimed;
   const int64_t sample = std::min<int64_t>(test_.size(), 1000);
   const double eval_start = now();
@@ -307,13 +346,21 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
                                      .warmup_steps = std::llround(options_.warmup * per_epoch),
                                      .milestones = options_.milestones};
   make_parts();
+  const auto note = callbacks.note ? callbacks.note : [](const std::string& line) {
+    std::fprintf(stderr, "ditto: %s\n", line.c_str());
+  };
+  if (!loader_->note().empty()) note(loader_->note());
+  if (options_.compute.data_on_device && device_.is_cpu())
+    note("--data-on-device: the training runs on the CPU");
+  step_ = make_step(*model_, note);
   model_->train();
   for (;;) {
     if (state_.evaluation_due && !evaluate_now(callbacks)) return false;
     if (callbacks.between_steps && !callbacks.between_steps(state_.step)) return false;
     if (state_.step >= total_steps_) return true;
     const double step_start = now(), lr = nn::learning_rate(schedule, state_.step);
-    const StepResult result = train_step(*model_, *optimizer_, *loader_, state_.step + 1, lr);
+    const StepResult result =
+        train_step(*model_, step_, *optimizer_, *loader_, state_.step + 1, lr);
     if (ema_) ema_->update();
     state_.train_seconds += now() - step_start;
     state_.loss_sum += result.loss;

@@ -42,6 +42,8 @@ struct TrainCallbacks {
   std::function<bool(int64_t step)> between_steps = {};
   // Asked during evaluations: true ends run() at once; a resumed run evaluates from the beginning.
   std::function<bool()> stop = {};
+  // A line for the user, such as why a step runs without its CUDA graph; by default to stderr.
+  std::function<void(const std::string&)> note = {};
 };
 
 class Trainer {
@@ -102,15 +104,28 @@ class Trainer {
     double loss;
     int64_t correct, rows;  // rows: fewer than the batch where images could not be read
   };
+  // Results of a step's parts, one after another (kResults each), from {images, targets, groups};
+  // its gradients are those of the model then.
+  using Step = std::function<Tensors(const Tensors& inputs)>;
   std::unique_ptr<nn::Optimizer> make_optimizer(const nn::Module& model) const;
+  // compute() of this model, as a CUDA graph where the options ask for it.
+  Step make_step(nn::Layer& model, std::function<void(const std::string&)> note) const;
+  Tensors compute(nn::Layer& model, const Tensors& inputs) const;
+  // Rows of a batch that are used, and micro-batches.
+  struct Parts {
+    int64_t unit, units, count;
+    int64_t begin(int64_t part) const { return units * part / count * unit; }
+    int64_t rows() const { return units * unit; }
+  };
+  Parts parts_of(int64_t rows) const;
   std::unique_ptr<data::DataLoader> make_loader() const;
   void make_parts();
   bool evaluate_now(const TrainCallbacks& callbacks);
   double seconds() const;
   int64_t evaluation_interval() const;
   int64_t evaluations_until(int64_t step) const;
-  StepResult train_step(nn::Layer& model, nn::Optimizer& optimizer, data::DataLoader& loader,
-                        int64_t step, double lr) const;
+  StepResult train_step(nn::Layer& model, const Step& compute, nn::Optimizer& optimizer,
+                        data::DataLoader& loader, int64_t step, double lr) const;
 
   TrainOptions options_;
   std::string loss_name_;
@@ -125,6 +140,7 @@ class Trainer {
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<data::DataLoader> loader_;
   std::unique_ptr<nn::Ema> ema_;
+  Step step_;
   State state_;
   double started_ = 0;  // of this process's part, by the monotonic clock
 };

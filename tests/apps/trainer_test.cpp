@@ -60,6 +60,24 @@ TEST_CASE("trainer: both losses learn, and report what they did", "[apps]") {
   }
 }
 
+TEST_CASE("trainer: what only a GPU can do is said once, and changes nothing", "[apps]") {
+  const auto train = stripes(64, 1), test = stripes(16, 2);
+  std::vector<std::vector<float>> weights;
+  std::vector<std::string> notes;
+  for (const bool asked : {false, true}) {
+    TrainOptions o = small_options();
+    o.compute.device = "cpu";
+    o.compute.cuda_graph = o.compute.data_on_device = asked;
+    Trainer trainer(o, "cce", train, test);
+    trainer.run({.note = [&](const std::string& line) { notes.push_back(line); }});
+    weights.push_back(all_weights(trainer.model()));
+  }
+  CHECK(weights[0] == weights[1]);
+  CHECK(notes == std::vector<std::string>{
+                     "--data-on-device: the training runs on the CPU",
+                     "[cuda graph] steps run without a graph: the model is on the cpu"});
+}
+
 TEST_CASE("trainer: the same seed gives the same bytes, for any number of workers", "[apps]") {
   const auto train = stripes(64, 1), test = stripes(16, 2);
   std::vector<float> first;
