@@ -11,6 +11,7 @@
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/group_kl.h"
 #include "autograd/ops/index_select.h"
+#include "autograd/ops/label_select.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/pool2d.h"
 #include "autograd/ops/reduce.h"

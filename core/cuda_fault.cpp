@@ -19,6 +19,8 @@ void throw_cuda_fault(CudaFault& record) {
     case FaultKind::MixLabel:
       fail("[mix_labels] label", fault.value, "of row", fault.row,
            "is outside [0, K), K =", fault.limit);
+    case FaultKind::SelectLabel:
+      fail("[label] label", fault.value, "of row", fault.row, "is outside [0,", fault.limit, ")");
   }
 }
 

@@ -11,7 +11,7 @@
 
 namespace ditto {
 
-enum class FaultKind : int32_t { CrossEntropyLabel, GatherIndex, MixLabel };
+enum class FaultKind : int32_t { CrossEntropyLabel, GatherIndex, MixLabel, SelectLabel };
 
 struct CudaFault {
   uint32_t taken = 0;  // 1: the other fields are, or are just being, written

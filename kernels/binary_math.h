@@ -150,12 +150,30 @@ struct LeakyRelu {
   }
 };
 
+// 1 where a > b, else 0, also for NaN: a choice between two formulas. Its derivatives are 0.
+struct Greater {
+  static constexpr const char* name = "greater";
+  static constexpr bool needs_inputs = false;
+  template <class T>
+  static HD T f(T a, T b) {
+    return a > b ? T(1) : T(0);
+  }
+  template <class T>
+  static HD T da(T, T) {
+    return T(0);
+  }
+  template <class T>
+  static HD T db(T, T) {
+    return T(0);
+  }
+};
+
 }  // namespace ditto::math
 
 namespace ditto {
 
 using BinaryMath = TypeList<math::Add, math::Sub, math::Mul, math::Div, math::Maximum,
-                            math::Minimum, math::Pow, math::LeakyRelu>;
+                            math::Minimum, math::Pow, math::LeakyRelu, math::Greater>;
 
 template <class Op>
 inline constexpr int binary_id = index_in<Op>(BinaryMath{});

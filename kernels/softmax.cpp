@@ -48,6 +48,14 @@ struct TargetRow {
   }
 };
 
+// Calls call(T(0), f) for the logits' type T and the loss's function f, which computes in double.
+template <class Call>
+void on_loss(Dtype dtype, const CrossEntropyParams& p, Call&& call) {
+  on_float(dtype, "cross_entropy", [&](auto zero) {
+    with_nll_function<double>(p.function, [&](auto f) { call(zero, f); });
+  });
+}
+
 }  // namespace
 
 void softmax_forward(CpuContext& ctx, const View& x, const View& y) {
@@ -109,7 +117,7 @@ void log_softmax_backward(CpuContext& ctx, const View& dy, const View& y, const 
 void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labels,
                            const View& targets, const View& loss, const View& lse,
                            const CrossEntropyParams& p) {
-  on_float(logits.dtype, "cross_entropy", [&](auto zero) {
+  on_loss(logits.dtype, p, [&](auto zero, auto f) {
     using T = decltype(zero);
     const int64_t k = columns_of(logits);
     const T* z = logits.as<T>();
@@ -127,7 +135,7 @@ void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labe
       check(!label || (label[i] >= 0 && label[i] < k), "[cross_entropy] label",
             label ? label[i] : 0, "of row", i, "is outside [0,", k, ")");
       if (label && p.label_smoothing == 0) {
-        out[i] = static_cast<T>(total - z[i * k + label[i]]);
+        out[i] = static_cast<T>(f.value(total - z[i * k + label[i]]));
         return;
       }
       const TargetRow<T> y{soft ? soft + i * k : nullptr, label ? label[i] : -1, p.label_smoothing,
@@ -135,7 +143,7 @@ void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labe
       double sum = 0;
       for (int64_t c = 0; c < k; ++c) {
         const double weight = y(c);
-        if (weight != 0) sum += weight * (total - z[i * k + c]);  // 0 * inf is not a loss
+        if (weight != 0) sum += weight * f.value(total - z[i * k + c]);  // 0 * inf is not a loss
       }
       out[i] = static_cast<T>(sum);
     });
@@ -145,7 +153,7 @@ void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labe
 void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, const View& labels,
                             const View& targets, const View& lse, const View& dlogits,
                             const CrossEntropyParams& p) {
-  on_float(logits.dtype, "cross_entropy", [&](auto zero) {
+  on_loss(logits.dtype, p, [&](auto zero, auto f) {
     using T = decltype(zero);
     const int64_t k = columns_of(logits);
     const T *z = logits.as<T>(), *scale = g.as<T>();
@@ -161,13 +169,20 @@ void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, 
       }
       const TargetRow<T> y{soft ? soft + i * k : nullptr, label ? label[i] : -1, p.label_smoothing,
                            k};
-      double mass = 1;  // sum_c y_ic, kept because mixed or weighted targets need not sum to 1
-      if (soft) {
-        mass = 0;
-        for (int64_t c = 0; c < k; ++c) mass += y(c);
-      }
+      using F = decltype(f);
+      const auto weight = [&](int64_t c) {
+        const double target = y(c);
+        return target == 0 ? 0.0 : target * f.slope(norm[i] - z[i * k + c]);
+      };
+      double mass = 0;  // sum of the weights: 1 for cross-entropy and targets that sum to 1
+      if (label && p.label_smoothing == 0)
+        mass = weight(label[i]);
+      else if (label && F::identity)
+        mass = 1;
+      else
+        for (int64_t c = 0; c < k; ++c) mass += weight(c);
       for (int64_t c = 0; c < k; ++c)
-        row[c] = static_cast<T>(scale[i] * (mass * std::exp(z[i * k + c] - norm[i]) - y(c)));
+        row[c] = static_cast<T>(scale[i] * (mass * std::exp(z[i * k + c] - norm[i]) - weight(c)));
     });
   });
 }

@@ -98,9 +98,10 @@ struct Target {
         spread(static_cast<T>(p.label_smoothing / static_cast<double>(classes))) {}
 };
 
-template <class T, bool kTiled>
+// F: kernels/softmax_loss_math.h.
+template <class T, bool kTiled, class F>
 __global__ void __launch_bounds__(kRowThreads)
-    cross_entropy_forward_kernel(const T* logits, Target<T> target, T* loss, double* lse,
+    cross_entropy_forward_kernel(const T* logits, Target<T> target, F f, T* loss, double* lse,
                                  RowPlan plan, CudaFault* fault) {
   DYNAMIC_SHARED(T, tile);
   SHARED_ARRAY(T, scratch, kWarp);
@@ -115,11 +116,13 @@ __global__ void __launch_bounds__(kRowThreads)
   const bool bad = target.labels && !ignored && (label < 0 || label >= target.classes);
   T sum = 0;
   if (target.labels && target.spread == 0) {
-    if (place.lane == 0 && place.columns > 0 && !ignored && !bad) sum = -norm.log_p(z[label]);
+    if (place.lane == 0 && place.columns > 0 && !ignored && !bad)
+      sum = f.value(-norm.log_p(z[label]));
   } else {
+#pragma unroll 1
     for (int c = place.lane; c < place.columns; c += place.lanes) {
       const T weight = target.keep * (soft ? soft[c] : T(c == label)) + target.spread;
-      if (weight != 0) sum -= weight * norm.log_p(z[c]);  // 0 * inf is not a loss
+      if (weight != 0) sum += weight * f.value(-norm.log_p(z[c]));  // 0 * inf is not a loss
     }
     sum = place.sum(sum, scratch);
   }
@@ -129,10 +132,10 @@ __global__ void __launch_bounds__(kRowThreads)
   lse[place.row] = static_cast<double>(norm.shift) + static_cast<double>(norm.log_sum);
 }
 
-template <class T, bool kTiled>
+template <class T, bool kTiled, class F>
 __global__ void __launch_bounds__(kRowThreads)
-    cross_entropy_backward_kernel(const T* g, const T* logits, Target<T> target, const double* lse,
-                                  T* dlogits, RowPlan plan) {
+    cross_entropy_backward_kernel(const T* g, const T* logits, Target<T> target, F f,
+                                  const double* lse, T* dlogits, RowPlan plan) {
   DYNAMIC_SHARED(T, tile);
   SHARED_ARRAY(T, scratch, kWarp);
   const RowPlace<T, kTiled> place(plan);
@@ -140,26 +143,47 @@ __global__ void __launch_bounds__(kRowThreads)
   const T* soft =
       target.soft ? place.load(plan, target.soft, tile + plan.pitch * plan.block_rows) : nullptr;
   __syncthreads();
-  T mass = 1;  // sum of the weights: mixed or weighted targets need not sum to 1
-  if (soft) {
-    mass = 0;
-    for (int c = place.lane; c < place.columns; c += place.lanes)
-      mass += target.keep * soft[c] + target.spread;
-    mass = place.sum(mass, scratch);
-  }
   const bool valid = place.columns > 0;
   const int64_t label = target.labels && valid ? target.labels[place.row] : 0;
   const bool ignored = target.labels && label == target.ignore;
   const double total = valid ? lse[place.row] : 0.0;
   const T high = static_cast<T>(total);
   const T low = isfinite(high) ? static_cast<T>(total - static_cast<double>(high)) : T(0);
-  const T scale = valid ? g[place.row] : T(0);
+  const auto weight = [&](int c) {
+    const T y = target.keep * (soft ? soft[c] : T(c == label)) + target.spread;
+    return y * f.slope(low - (z[c] - high));
+  };
+  // Long rows keep their weights in dlogits between the loops: two functions in one loop of f64
+  // code need more barrier registers than there are.
+  constexpr bool kStored = !kTiled && !F::identity;
+  const bool one_hot = target.labels && target.spread == 0;
   T* out = place.output(plan, dlogits, tile);
+  T mass = 1;  // sum of the weights: 1 for cross-entropy and targets that sum to 1
+  if (one_hot && !F::identity) {
+    const bool named = valid && !ignored && label >= 0 && label < target.classes;
+    mass = named ? weight(static_cast<int>(label)) : T(0);
+  } else if (!target.labels || !F::identity) {
+    mass = 0;
+#pragma unroll 1
+    for (int c = place.lane; c < place.columns; c += place.lanes) {
+      const T w = weight(c);
+      if (kStored) out[c] = w;
+      mass += w;
+    }
+    mass = place.sum(mass, scratch);
+  }
+  const T scale = valid ? g[place.row] : T(0);
+  // `out` may be where z lies, of which all lanes read the label's column for the mass.
+  if (!F::identity) __syncthreads();
 #pragma unroll 1
   for (int c = place.lane; c < place.columns; c += place.lanes) {
-    const T weight = target.keep * (soft ? soft[c] : T(c == label)) + target.spread;
     const T p = exp((z[c] - high) - low);
-    out[c] = ignored ? T(0) : scale * (mass * p - weight);
+    T w;
+    if constexpr (kStored)
+      w = one_hot ? (c == label ? mass : T(0)) : out[c];
+    else
+      w = weight(c);
+    out[c] = ignored ? T(0) : scale * (mass * p - w);
   }
   place.finish(plan, dlogits, tile);
 }
@@ -209,10 +233,13 @@ void cross_entropy_forward(CudaContext& ctx, const View& logits, const View& lab
   on_float(logits.dtype, "cross_entropy", [&]<class T>(T) {
     const RowPlan plan(rows_of(logits), columns_of(logits), sizeof(T), targets.defined() ? 2 : 1);
     const Target<T> target(labels, targets, plan.columns, p);
-    with_tiles(plan, [&](auto tiled) {
-      launch(ctx, "cross_entropy_forward", cross_entropy_forward_kernel<T, decltype(tiled)::value>,
-             {.grid = plan.blocks(), .block = kRowThreads, .shared_bytes = plan.shared_bytes},
-             logits.as<T>(), target, loss.as<T>(), lse.as<double>(), plan, ctx.fault());
+    with_nll_function<T>(p.function, [&]<class F>(F f) {
+      with_tiles(plan, [&](auto tiled) {
+        launch(ctx, "cross_entropy_forward",
+               cross_entropy_forward_kernel<T, decltype(tiled)::value, F>,
+               {.grid = plan.blocks(), .block = kRowThreads, .shared_bytes = plan.shared_bytes},
+               logits.as<T>(), target, f, loss.as<T>(), lse.as<double>(), plan, ctx.fault());
+      });
     });
   });
 }
@@ -223,11 +250,13 @@ void cross_entropy_backward(CudaContext& ctx, const View& g, const View& logits,
   on_float(logits.dtype, "cross_entropy", [&]<class T>(T) {
     const RowPlan plan(rows_of(logits), columns_of(logits), sizeof(T), targets.defined() ? 2 : 1);
     const Target<T> target(labels, targets, plan.columns, p);
-    with_tiles(plan, [&](auto tiled) {
-      launch(ctx, "cross_entropy_backward",
-             cross_entropy_backward_kernel<T, decltype(tiled)::value>,
-             {.grid = plan.blocks(), .block = kRowThreads, .shared_bytes = plan.shared_bytes},
-             g.as<T>(), logits.as<T>(), target, lse.as<double>(), dlogits.as<T>(), plan);
+    with_nll_function<T>(p.function, [&]<class F>(F f) {
+      with_tiles(plan, [&](auto tiled) {
+        launch(ctx, "cross_entropy_backward",
+               cross_entropy_backward_kernel<T, decltype(tiled)::value, F>,
+               {.grid = plan.blocks(), .block = kRowThreads, .shared_bytes = plan.shared_bytes},
+               g.as<T>(), logits.as<T>(), target, f, lse.as<double>(), dlogits.as<T>(), plan);
+      });
     });
   });
 }

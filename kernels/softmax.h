@@ -3,11 +3,13 @@
 //
 // Rows are shifted by their maximum and sums run in double, so logits of +-1e4 stay finite. Source:
 // the softmax cross-entropy with soft targets, L_i = -sum_c y_ic log p_ic, of papers 000 (Eq. 7)
-// and 003 (Eq. 2).
+// and 003 (Eq. 2). The other losses of the softmax family apply a function to -log p_ic first
+// (kernels/softmax_loss_math.h).
 #pragma once
 
 #include "core/context.h"
 #include "core/view.h"
+#include "kernels/softmax_loss_math.h"
 
 namespace ditto::kernels {
 
@@ -21,6 +23,7 @@ void log_softmax_backward(CpuContext& ctx, const View& dy, const View& y, const 
 struct CrossEntropyParams {
   double label_smoothing = 0;   // target (1 - e) onehot + e / K, for labels and soft targets alike
   int64_t ignore_index = -100;  // rows with this label lose nothing; labels only
+  NllFunction function = {};    // f of the loss sum_c y_c f(-log p_c)
 };
 
 // loss (n), lse (n) f64 = log-sum-exp of each row. `labels` (n) i64 or `targets` (n, K) in logits'
@@ -29,8 +32,8 @@ struct CrossEntropyParams {
 void cross_entropy_forward(CpuContext& ctx, const View& logits, const View& labels,
                            const View& targets, const View& loss, const View& lse,
                            const CrossEntropyParams& p);
-// dlogits = g_i ((sum_c y_ic) p_i - y_i); g (n) is the gradient of each row's loss. 0 for ignored
-// rows.
+// dlogits = g_i ((sum_c y_ic f'_ic) p_i - y_i o f'_i), f'_ic = f'(-log p_ic), which is 1 for
+// cross-entropy; g (n) is the gradient of each row's loss. 0 for ignored rows.
 void cross_entropy_backward(CpuContext& ctx, const View& g, const View& logits, const View& labels,
                             const View& targets, const View& lse, const View& dlogits,
                             const CrossEntropyParams& p);

@@ -148,6 +148,22 @@ struct Cos {
   }
 };
 
+// Arc cosine of x, which is brought to [-1, 1] first; 1 - x^2 is at least 1e-12 in the derivative,
+// which is infinite at +-1.
+struct Acos {
+  static constexpr const char* name = "acos";
+  static constexpr Saves saves = Saves::Input;
+  template <class T>
+  static HD T f(T x) {
+    return std::acos(x > T(1) ? T(1) : (x < T(-1) ? T(-1) : x));
+  }
+  template <class T>
+  static HD T df(T x) {
+    const T square = (T(1) - x) * (T(1) + x);
+    return T(-1) / std::sqrt(square < T(1e-12) ? T(1e-12) : square);
+  }
+};
+
 struct Tanh {
   static constexpr const char* name = "tanh";
   static constexpr Saves saves = Saves::Output;
@@ -243,7 +259,7 @@ struct Gelu {
 namespace ditto {
 
 using UnaryMath = TypeList<math::Relu, math::Neg, math::Abs, math::Exp, math::Log, math::Sqrt,
-                           math::Rsqrt, math::Square, math::Sin, math::Cos, math::Tanh,
+                           math::Rsqrt, math::Square, math::Sin, math::Cos, math::Acos, math::Tanh,
                            math::Sigmoid, math::Softplus, math::LogSigmoid, math::Silu, math::Gelu>;
 
 template <class Op>

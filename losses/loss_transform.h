@@ -38,10 +38,15 @@ struct LossTransformOptions {
 Tensor loss_transform(const Tensor& logits, const Tensor& target, const Tensor& groups,
                       const LossTransformOptions& options = {});
 
-// T(L) of any per-row loss `rows` (n), computed from the same logits; `targets` (n, K) for
+// T(L) of any loss: per-row losses `rows` (n) computed from the same logits, or, for losses of the
+// whole batch, their one value (a scalar), to which the mean KL is added. `targets` (n, K) for
 // LabelOverlap only.
 Tensor loss_transform_rows(const Tensor& rows, const Tensor& logits, const Tensor& groups,
                            const LossTransformOptions& options = {},
                            const Tensor& targets = Tensor());
+
+// The target that L sees: the group's mean label for PseudoLabel and soft targets, else `target`.
+Tensor transform_target(const Tensor& target, const Tensor& groups,
+                        const LossTransformOptions& options);
 
 }  // namespace ditto::losses

@@ -99,6 +99,7 @@ RunPlan plan_runs(const TrainOptions& options) {
   const std::vector<std::string> losses =
       options.compare.empty() ? std::vector{options.loss} : options.compare;
   refuse_twins(losses, "compare");
+  check_loss_options(options, losses);
   std::vector<int64_t> seeds = options.seeds.empty() ? std::vector{options.seed} : options.seeds;
   const bool several_seeds = !options.seeds.empty() || sweep.name == "seed";
   if (sweep.name == "seed") {

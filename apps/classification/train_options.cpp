@@ -1,9 +1,54 @@
 #include "apps/classification/train_options.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+
+#include "apps/common/text.h"
 #include "data/dataset.h"
 #include "models/models.h"
 
 namespace ditto::apps {
+namespace {
+
+// "gamma=1" -> {"gamma", 1}.
+std::map<std::string, double> loss_options(const std::vector<std::string>& assignments) {
+  std::map<std::string, double> values;
+  for (const std::string& text : assignments) {
+    const size_t equals = text.find('=');
+    const char* const end = text.data() + text.size();
+    double value = 0;
+    if (equals == 0 || equals == std::string::npos ||
+        std::from_chars(text.data() + equals + 1, end, value).ptr != end ||
+        equals + 1 == text.size() || !std::isfinite(value))
+      throw UsageError("loss-option " + text + ": write name=number, for example gamma=1");
+    if (!values.emplace(text.substr(0, equals), value).second)
+      throw UsageError("loss-option names " + text.substr(0, equals) + " twice");
+  }
+  return values;
+}
+
+bool has_option(const std::string& loss, const std::string& name) {
+  const auto options = losses::loss_options(loss);
+  return std::any_of(options.begin(), options.end(),
+                     [&](const losses::LossOption& option) { return option.name == name; });
+}
+
+// "softmax-focal: gamma=2; ..." for each loss that has options.
+std::string loss_option_help() {
+  std::string text;
+  for (const std::string& loss : losses::loss_names()) {
+    const auto options = losses::loss_options(loss);
+    if (losses::uses_groups(loss) || options.empty()) continue;
+    text += "; " + loss + ":";
+    for (const losses::LossOption& option : options)
+      text += " " + option.name + "=" + number_text(option.value);
+  }
+  return text;
+}
+
+}  // namespace
 
 void declare(Config& config, DataOptions& o) {
   std::vector<std::string> names = data::dataset_names();
@@ -39,6 +84,9 @@ void declare(Config& config, TrainOptions& o) {
   config.add("dropout", &o.dropout, "mlp: part of the hidden values that training drops")
       .range(0, 1);
   config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
+  config.add(
+      "loss-option", &o.loss_option,
+      "options of the loss itself, name=number,..., and their defaults" + loss_option_help());
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
   config.add("replicas", &o.replicas, "t-*: augmented replicas of each image in a batch")
@@ -137,7 +185,10 @@ void declare(Config& config, TrainOptions& o) {
 void check_options(const TrainOptions& o) {
   const auto fail_usage = [](const std::string& text) { throw UsageError(text); };
   std::vector<std::string> names = o.compare.empty() ? std::vector{o.loss} : o.compare;
+  loss_options(o.loss_option);
   for (const std::string& name : names) {
+    if (!losses::takes_soft_targets(name) && (o.label_smoothing > 0 || o.mix != "none"))
+      fail_usage("loss " + name + " takes hard labels: no --label-smoothing and no --mix");
     const int replicas = losses::uses_groups(name) ? o.replicas : o.cce_replicas;
     const char* option = losses::uses_groups(name) ? "replicas" : "cce-replicas";
     if (o.sampler == "random" && losses::uses_groups(name))
@@ -164,6 +215,21 @@ void check_options(const TrainOptions& o) {
   if (o.mix != "none" && o.cutmix_alpha == 0 && o.mixup_alpha == 0)
     fail_usage("mix " + o.mix + " needs cutmix-alpha or mixup-alpha above 0");
   if (o.nesterov && o.momentum == 0) fail_usage("nesterov needs momentum above 0");
+}
+
+void check_loss_options(const TrainOptions& o, const std::vector<std::string>& names) {
+  for (const auto& [option, value] : loss_options(o.loss_option)) {
+    std::string known;
+    bool found = false;
+    for (const std::string& loss : names) {
+      found |= has_option(loss, option);
+      for (const auto& own : losses::loss_options(loss))
+        known += (known.empty() ? "" : ", ") + own.name;
+    }
+    if (found) continue;
+    throw UsageError("loss-option " + option + ": " + join(names, ", ") +
+                     (known.empty() ? " has no options" : " has " + known));
+  }
 }
 
 data::AugmentOptions augment_options(const TrainOptions& o) {
@@ -193,11 +259,14 @@ data::MixOptions mix_options(const TrainOptions& o) {
           .mode = o.mix == "d2" ? data::MixMode::PerGroup : data::MixMode::PerReplica};
 }
 
-losses::LossConfig loss_config(const TrainOptions& o) {
+losses::LossConfig loss_config(const TrainOptions& o, const std::string& loss) {
+  std::map<std::string, double> own = loss_options(o.loss_option);
+  std::erase_if(own, [&](const auto& option) { return !has_option(loss, option.first); });
   return {.label_smoothing = o.label_smoothing,
           .rho = o.rho,
           .anchor_grad = o.anchor_grad,
-          .mixing = losses::group_mixing(o.mix == "none" ? "d2" : o.mix)};
+          .mixing = losses::group_mixing(o.mix == "none" ? "d2" : o.mix),
+          .options = own};
 }
 
 }  // namespace ditto::apps

@@ -33,7 +33,8 @@ struct TrainOptions {
   std::string init_weights;  // safetensors file to start from; a head of another shape stays new
 
   std::string loss = "cce";
-  std::vector<std::string> compare;  // train once for each of these losses instead
+  std::vector<std::string> loss_option;  // "gamma=1": of the losses that have such an option
+  std::vector<std::string> compare;      // train once for each of these losses instead
   double rho = 1;
   bool anchor_grad = false;
   double label_smoothing = 0;
@@ -90,12 +91,15 @@ void declare(Config& config, TrainOptions& options);
 void declare(Config& config, DataOptions& options);
 // Rules between options ("replicas must divide batch"): throws UsageError.
 void check_options(const TrainOptions& options);
+// Throws UsageError for a --loss-option that none of `losses` has; each takes those that it has.
+void check_loss_options(const TrainOptions& options, const std::vector<std::string>& losses);
 
 // The parts in the libraries' own terms.
 data::AugmentOptions augment_options(const TrainOptions& options);
 std::shared_ptr<const data::Augment> make_augment(const TrainOptions& options,
                                                   const data::ImageDataset& dataset);
 data::MixOptions mix_options(const TrainOptions& options);
-losses::LossConfig loss_config(const TrainOptions& options);
+// For one loss: of --loss-option those that it has.
+losses::LossConfig loss_config(const TrainOptions& options, const std::string& loss);
 
 }  // namespace ditto::apps

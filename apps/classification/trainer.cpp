@@ -96,7 +96,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
                  const data::ImageDataset& train, const data::ImageDataset& test)
     : options_(options),
       loss_name_(loss),
-      loss_(losses::make_loss(loss, loss_config(options))),
+      loss_(losses::make_loss(loss, loss_config(options, loss))),
       replicas_(losses::uses_groups(loss) ? options.replicas : options.cce_replicas),
       device_(choose_device(options.compute.device).device),
       train_(train),

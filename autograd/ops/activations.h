@@ -50,6 +50,7 @@ inline Tensor rsqrt(const Tensor& x) { return apply<Unary<math::Rsqrt>>({x}); }
 inline Tensor square(const Tensor& x) { return apply<Unary<math::Square>>({x}); }
 inline Tensor sin(const Tensor& x) { return apply<Unary<math::Sin>>({x}); }
 inline Tensor cos(const Tensor& x) { return apply<Unary<math::Cos>>({x}); }
+inline Tensor acos(const Tensor& x) { return apply<Unary<math::Acos>>({x}); }
 inline Tensor tanh(const Tensor& x) { return apply<Unary<math::Tanh>>({x}); }
 inline Tensor sigmoid(const Tensor& x) { return apply<Unary<math::Sigmoid>>({x}); }
 inline Tensor softplus(const Tensor& x) { return apply<Unary<math::Softplus>>({x}); }

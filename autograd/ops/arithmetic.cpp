@@ -80,6 +80,7 @@ Tensor div(const Tensor& a, const Tensor& b) { return apply<Binary<math::Div>>({
 Tensor maximum(const Tensor& a, const Tensor& b) { return apply<Binary<math::Maximum>>({a, b}); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return apply<Binary<math::Minimum>>({a, b}); }
 Tensor pow(const Tensor& a, const Tensor& b) { return apply<Binary<math::Pow>>({a, b}); }
+Tensor greater(const Tensor& a, const Tensor& b) { return apply<Binary<math::Greater>>({a, b}); }
 
 static Tensor scalar_like(const Tensor& x, double value) {
   return Tensor::scalar(value, x.dtype(), x.device());
@@ -88,6 +89,7 @@ static Tensor scalar_like(const Tensor& x, double value) {
 Tensor pow(const Tensor& a, double exponent) { return pow(a, scalar_like(a, exponent)); }
 Tensor maximum(const Tensor& a, double b) { return maximum(a, scalar_like(a, b)); }
 Tensor minimum(const Tensor& a, double b) { return minimum(a, scalar_like(a, b)); }
+Tensor greater(const Tensor& a, double b) { return greater(a, scalar_like(a, b)); }
 Tensor clamp(const Tensor& x, double low, double high) {
   check(low <= high, "[clamp] low", low, "is above high", high);
   return minimum(maximum(x, low), high);

@@ -19,6 +19,9 @@ Tensor pow(const Tensor& a, const Tensor& b);
 Tensor pow(const Tensor& a, double exponent);
 Tensor maximum(const Tensor& a, double b);
 Tensor minimum(const Tensor& a, double b);
+// 1 where a > b, else 0; no gradient flows through it.
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor greater(const Tensor& a, double b);
 // min(max(x, low), high); gradient 1/2 where x equals a bound.
 Tensor clamp(const Tensor& x, double low, double high);
 // x for x > 0, else slope * x.

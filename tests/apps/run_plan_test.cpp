@@ -56,6 +56,28 @@ TEST_CASE("run plan: losses, values and seeds multiply; what a value does not ch
   CHECK(last.options.seeds.empty());
 }
 
+TEST_CASE("run plan: options of a loss go to the losses that have them", "[apps]") {
+  TrainOptions o;
+  o.compare = {"gce", "t-softmax-focal", "cce"};
+  o.loss_option = {"gamma=1", "q=0.5"};
+  const RunPlan plan = plan_runs(o);
+  const auto own = [&](size_t run) {
+    return loss_config(plan.runs[run].options, plan.runs[run].options.loss).options;
+  };
+  CHECK(own(0) == std::map<std::string, double>{{"q", 0.5}});
+  CHECK(own(1) == std::map<std::string, double>{{"gamma", 1}});
+  CHECK(own(2).empty());
+  const auto refused = [&](const std::string& option, const std::string& message) {
+    o.loss_option = {option};
+    CHECK_THROWS_WITH(plan_runs(o), testing::contains(message));
+  };
+  refused("tau=1", "loss-option tau: gce, t-softmax-focal, cce has q, truncation, gamma");
+  for (const char* text : {"gamma", "=1", "gamma=", "gamma=1x", "gamma=nan"})
+    refused(text, "write name=number");
+  o.compare = {};
+  refused("gamma=1", "cce has no options");
+}
+
 TEST_CASE("run plan: numbers, names and switches can be swept", "[apps]") {
   TrainOptions o;
   o.sweep = "replicas=1,2,4,8";

@@ -10,6 +10,7 @@ Input domain_of(const std::string& name) {
   input.low = -2;
   input.high = 2;
   if (name == "log" || name == "sqrt" || name == "rsqrt") input.low = 0.2;
+  if (name == "acos") input.low = -0.9, input.high = 0.9;
   if (name == "relu" || name == "abs") input.avoid = true;
   return input;
 }
@@ -51,6 +52,7 @@ std::vector<Row> elementwise_rows() {
   rows.push_back({.name = "leaky_relu",
                   .inputs = {Input{.shape = {4, 3}, .avoid = true}},
                   .f = [](const Tensors& in) { return leaky_relu(in[0], 0.2); }});
+  rows.push_back(binary("greater", &greater, Input{{4, 3}, -1, 1}, Input{{3}, -1, 1}));
   rows.push_back({.name = "clamp",
                   .inputs = {Input{.shape = {4, 3}, .low = -0.9, .high = 0.9}},
                   .f = [](const Tensors& in) { return clamp(in[0], -0.95, 0.95); },

@@ -1,5 +1,7 @@
 #include "autograd/ops.h"
+#include "losses/comp_sum.h"
 #include "losses/cross_entropy.h"
+#include "losses/focal.h"
 #include "losses/loss_transform.h"
 #include "tests/conformance/row.h"
 
@@ -17,6 +19,24 @@ std::vector<Row> loss_rows() {
   };
   add("softmax", {z}, [](const Tensors& in) { return softmax(in[0]); });
   add("log_softmax", {z}, [](const Tensors& in) { return log_softmax(in[0]); });
+  const auto power = [](double a, double cap) {
+    return kernels::NllFunction{kernels::NllFunction::Kind::Power, a, cap};
+  };
+  for (const auto& [what, function] : std::vector<std::pair<std::string, kernels::NllFunction>>{
+           {"power", power(-0.7, INFINITY)},
+           {"growing power", power(0.5, INFINITY)},
+           {"capped power", power(-0.7, 1.5)},
+           {"focal", {kernels::NllFunction::Kind::Focal, 2}}}) {
+    for (const Input& target : {y, soft})
+      add("cross_entropy " + what + (target.indices.empty() ? " soft" : " hard"), {z, target},
+          [f = function](const Tensors& in) {
+            return cross_entropy_rows(in[0], in[1], {.function = f});
+          });
+    add("cross_entropy " + what + " smoothed", {z, y}, [f = function](const Tensors& in) {
+      return cross_entropy_rows(in[0], in[1],
+                                {.label_smoothing = 0.1, .ignore_index = 2, .function = f});
+    });
+  }
   add("cross_entropy hard", {z, y},
       [](const Tensors& in) { return losses::cross_entropy(in[0], in[1]); });
   add("cross_entropy soft", {z, soft},
@@ -38,6 +58,23 @@ std::vector<Row> loss_rows() {
           in[0], in[1], in[2],
           {.rho = 0.7, .anchor_grad = true, .mixing = losses::group_mixing(mixing)});
     });
+  add("comp_sum", {z, soft},
+      [](const Tensors& in) { return losses::comp_sum(in[0], in[1], {.tau = 1.3, .scale = 2}); });
+  rows.back().tags = {"cross_entropy"};
+  add("generalized_cross_entropy", {z, y},
+      [](const Tensors& in) { return losses::generalized_cross_entropy(in[0], in[1]); });
+  rows.back().tags = {"cross_entropy"};
+  add("smooth_adversarial", {z, Input{{6, 4}, -2, 2}, y},
+      [](const Tensors& in) { return losses::smooth_adversarial(in[0], in[1], in[2]); });
+  rows.back().tags = {"smooth_adversarial", "sub"};
+  add("softmax_focal", {z, soft},
+      [](const Tensors& in) { return losses::softmax_focal(in[0], in[1], {.gamma = 1.5}); });
+  rows.back().tags = {"cross_entropy"};
+  add("sigmoid_focal", {z, soft},
+      [](const Tensors& in) { return losses::sigmoid_focal(in[0], in[1]); });
+  add("generalized_focal", {Input{{6}, 0.1, 2}, Input::constant({6}, 0.1, 0.9)},
+      [](const Tensors& in) { return losses::generalized_focal(in[0], in[1]); });
+  rows.back().tags = {"generalized_focal", "dataset_equity"};
   return rows;
 }
 

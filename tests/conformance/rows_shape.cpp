@@ -65,6 +65,11 @@ std::vector<Row> shape_rows() {
   add("sum empty inner", {Input{{3, 0}}}, [](const Tensors& in) { return sum(in[0], 0); });
   add("add empty", {Input{{3, 0}}, Input{{1, 0}}}, [](const Tensors& in) { return in[0] + in[1]; });
   add("sum_to", {x}, [](const Tensors& in) { return sum_to(in[0], {3, 1}); });
+  add("pick_label", {Input{{4, 3}}, Input::labels({2, -1, 0, 2})},
+      [](const Tensors& in) { return pick_label(in[0], in[1], -1); });
+  add("put_label", {Input{{4, 3}}, Input::labels({2, -1, 0, 2}), Input{{4}}},
+      [](const Tensors& in) { return put_label(square(in[0]), in[1], in[2], 3, -1); });
+  rows.back().tags = {"put_label", "square"};
   add("index_select", {x, Input::labels({1, 0, 1, 1})},
       [](const Tensors& in) { return index_select(in[0], in[1]); });
   return rows;

@@ -110,6 +110,37 @@ TEST_CASE("cross_entropy: CUDA as CPU") {
         }
 }
 
+TEST_CASE("cross_entropy of a function of -log p: CUDA as CPU") {
+  if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
+  using Kind = NllFunction::Kind;
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+    for (const Shape& shape :
+         {Shape{0, 10}, Shape{5, 1}, Shape{257, 10}, Shape{3, 255}, Shape{2, 13000}})
+      for (const NllFunction& f :
+           {NllFunction{Kind::Power, -0.7, INFINITY}, NllFunction{Kind::Power, 0.5, INFINITY},
+            NllFunction{Kind::Power, -1, 1.5}, NllFunction{Kind::Focal, 2}})
+        for (const double smoothing : {0.0, 0.1})
+          for (const bool soft : {false, true}) {
+            INFO(to_string(dtype) << " " << to_string(shape) << " kind " << int(f.kind) << " a "
+                                  << f.a << " smoothing " << smoothing << " soft " << soft);
+            const Shape rows{shape[0]};
+            const CrossEntropyParams p{
+                .label_smoothing = smoothing, .ignore_index = -7, .function = f};
+            Array labels = random_indices(rows, Dtype::I64, 5, shape[1]);
+            for (int64_t i = 0; i < rows[0]; i += 5) labels.data<int64_t>()[i] = -7;
+            const Array x = random_array(shape, dtype, 1, 3), g = random_array(rows, dtype, 6);
+            const Array target = soft ? soft_targets(shape, dtype) : labels;
+            expect_same_on_cuda(
+                {x, target, g}, {Array(shape, dtype), Array(rows, dtype), Array(rows, Dtype::F64)},
+                tolerance_of(dtype, 1e-4, kF64), [&](auto& ctx, const Views& in, const Views& out) {
+                  const View label_view = soft ? View{} : in[1], soft_view = soft ? in[1] : View{};
+                  cross_entropy_forward(ctx, in[0], label_view, soft_view, out[1], out[2], p);
+                  cross_entropy_backward(ctx, in[2], in[0], label_view, soft_view, out[2], out[0],
+                                         p);
+                });
+          }
+}
+
 TEST_CASE("cross_entropy: a bad label on CUDA throws where the host waits, and only there") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);

@@ -1,0 +1,104 @@
+#include "losses/losses.h"
+
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "losses/comp_sum.h"
+#include "losses/focal.h"
+#include "tests/support/catch.h"
+#include "tests/support/loss_vectors.h"
+
+namespace ditto {
+using namespace losses;
+
+namespace {
+Tensor labels() { return testing::labels_of({0, 0, 2, 2}); }
+Tensor groups() { return testing::labels_of({7, 7, 3, 3}); }
+}  // namespace
+
+TEST_CASE("losses: every loss and T of it by name, from labels and from soft targets", "[losses]") {
+  for (Dtype dtype : {Dtype::F32, Dtype::F64})
+    for (const std::string& name : loss_names()) {
+      INFO(name << " " << to_string(dtype));
+      const ClassificationLoss loss = make_loss(name, {});
+      for (const bool soft : {false, true}) {
+        if (soft && !takes_soft_targets(name)) continue;
+        for (double scale : {1.0, 1e4, -1e4, 0.0}) {
+          Tensor z = (testing::shared_logits(dtype) * scale).detach();
+          z.set_requires_grad(true);
+          const Tensor value = loss(z, soft ? one_hot(labels(), 3, dtype) : labels(), groups());
+          REQUIRE(value.rank() == 0);
+          value.backward();
+          CHECK(std::isfinite(value.item()));
+          for (double g : z.grad().to_vector<double>()) CHECK(std::isfinite(g));
+        }
+      }
+      // One row, one class.
+      Tensor z = Tensor::full({1, 1}, 2.5, dtype);
+      z.set_requires_grad(true);
+      const Tensor value = loss(z, testing::labels_of({0}), testing::labels_of({9}));
+      value.backward();
+      CHECK(std::isfinite(value.item()));
+      CHECK(std::isfinite(z.grad().to_vector<double>()[0]));
+    }
+}
+
+TEST_CASE("losses: hard labels and their one-hot rows give the same", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64), y = one_hot(labels(), 3, Dtype::F64);
+  for (const std::string& name : loss_names()) {
+    if (!takes_soft_targets(name)) continue;
+    INFO(name);
+    const ClassificationLoss loss = make_loss(name, {});
+    CHECK(loss(z, y, groups()).item() == Approx(loss(z, labels(), groups()).item()).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("losses: T(L) is L plus rho times the mean KL, for each L", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64);
+  const double kl = mean(group_kl(z, groups())).item();
+  for (const std::string& name : loss_names()) {
+    if (uses_groups(name)) continue;
+    INFO(name);
+    const double plain = make_loss(name, {})(z, labels(), groups()).item();
+    CHECK(make_loss("t-" + name, {.rho = 0.3})(z, labels(), groups()).item() ==
+          Approx(plain + 0.3 * kl).epsilon(1e-13));
+    CHECK(make_loss("t-" + name, {.rho = 0})(z, labels(), groups()).item() == plain);
+  }
+}
+
+TEST_CASE("losses: t-cce is loss_transform", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64);
+  const Tensor y =
+      testing::matrix({{.7, .3, 0}, {.1, .8, .1}, {0, .25, .75}, {.5, 0, .5}}, Dtype::F64);
+  for (const char* mixing : {"d1", "d2", "d3", "d4"}) {
+    const LossConfig config{.label_smoothing = 0.1, .rho = 0.5, .mixing = group_mixing(mixing)};
+    CHECK(make_loss("t-cce", config)(z, y, groups()).item() ==
+          loss_transform(z, y, groups(),
+                         {.rho = 0.5, .mixing = group_mixing(mixing), .label_smoothing = 0.1})
+              .item());
+  }
+}
+
+TEST_CASE("losses: options by name reach the loss", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64), none;
+  const auto value = [&](const std::string& name, std::map<std::string, double> options) {
+    return make_loss(name, {.options = std::move(options)})(z, labels(), none).item();
+  };
+  CHECK(value("comp-sum", {{"tau", 2}}) == comp_sum(z, labels(), {.tau = 2}).item());
+  CHECK(value("gce", {{"q", 0.3}, {"truncation", 0.5}}) ==
+        generalized_cross_entropy(z, labels(), {.q = 0.3, .truncation = 0.5}).item());
+  CHECK(value("mae", {{"scale", 2}}) == comp_sum(z, labels(), {.tau = 2, .scale = 2}).item());
+  CHECK(value("softmax-focal", {{"gamma", 3}}) == softmax_focal(z, labels(), {.gamma = 3}).item());
+  CHECK(value("sigmoid-focal", {{"gamma", 3}, {"alpha", 0.5}}) ==
+        sigmoid_focal(z, labels(), {.gamma = 3, .alpha = 0.5}).item());
+}
+
+TEST_CASE("losses: bad names and options are errors with the list", "[losses]") {
+  CHECK_THROWS_WITH(make_loss("ccx", {}), testing::contains("ccx") && testing::contains("t-cce"));
+  CHECK_THROWS_WITH(make_loss("gce", {.options = {{"tau", 1}}}),
+                    testing::contains("tau") && testing::contains("q, truncation"));
+  CHECK_THROWS_WITH(make_loss("cce", {.options = {{"tau", 1}}}), testing::contains("it has none"));
+  CHECK_THROWS_WITH(uses_groups("t-"), testing::contains("known"));
+}
+
+}  // namespace ditto
