@@ -61,9 +61,10 @@ std::vector<Row> elementwise_rows();
 std::vector<Row> shape_rows();
 std::vector<Row> nn_rows();
 std::vector<Row> loss_rows();
+std::vector<Row> pair_loss_rows();
 inline std::vector<Row> all_rows() {
   std::vector<Row> all;
-  for (auto rows : {elementwise_rows(), shape_rows(), nn_rows(), loss_rows()})
+  for (auto rows : {elementwise_rows(), shape_rows(), nn_rows(), loss_rows(), pair_loss_rows()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }
