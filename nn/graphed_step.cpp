@@ -108,6 +108,8 @@ bool GraphedStep::try_capture(const Tensors& inputs) {
   }
   for (const Tensor& p : module_.parameters())
     if (p.grad().defined()) gradients_.push_back({p, p.grad()});
+  for (const NamedParameter& b : module_.named_buffers())
+    if (b.tensor.device().is_cuda()) buffers_.push_back(b.tensor);
   graph_ = std::move(graph);
   return true;
 }
@@ -119,8 +121,7 @@ Tensors GraphedStep::replay(const Tensors& inputs) {
   graph_->replay();
   ++replays_;
   for (const Gradient& g : gradients_) g.parameter.set_grad(g.gradient);
-  for (const NamedParameter& b : module_.named_buffers())
-    if (b.tensor.device().is_cuda()) b.tensor.storage()->bump_version();  // batch statistics
+  for (const Tensor& buffer : buffers_) buffer.storage()->bump_version();
   return outputs_;
 }
 

@@ -79,6 +79,7 @@ class GraphedStep {
     Tensor parameter, gradient;
   };
   std::vector<Gradient> gradients_;
+  Tensors buffers_;  // that replays write: batch statistics
   std::set<std::string> told_;
 };
 

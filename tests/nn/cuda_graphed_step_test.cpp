@@ -2,6 +2,7 @@
 #include "nn/graphed_step.h"
 
 #include "autograd/ops.h"
+#include "core/graph_capture.h"
 #include "core/rng.h"
 #include "losses/losses.h"
 #include "models/models.h"
@@ -13,6 +14,9 @@
 #include "nn/optim/sgd.h"
 #include "nn/state_dict.h"
 #include "tests/support/cuda.h"
+#ifdef DITTO_CUDA_EMULATED
+#include "tests/cuda_emulation/cudart.h"
+#endif
 
 namespace ditto {
 namespace {
@@ -62,7 +66,7 @@ struct Outcome {
 
 // Eight steps under a schedule; the sixth has fewer rows, and an evaluation comes after the fifth.
 Outcome train(const std::string& model_name, const std::string& optimizer_name, bool graph,
-              double clip = 0) {
+              double clip = 0, const std::function<void()>& in_capture = {}) {
   const auto model = make_model(model_name);
   std::unique_ptr<nn::Optimizer> optimizer;
   if (optimizer_name == "sgd")
@@ -73,6 +77,7 @@ Outcome train(const std::string& model_name, const std::string& optimizer_name, 
   nn::Ema ema(*model, {.decay = 0.9});
   const losses::ClassificationLoss loss = losses::make_loss("t-cce", {.rho = 0.5});
   const auto compute = [&](const Tensors& in) -> Tensors {
+    if (current_capture() && in_capture) in_capture();
     const Tensor logits = (*model)(in[0]), value = loss(logits, in[1], in[2]);
     value.backward();
     return {value, argmax(logits.detach(), 1)};
@@ -181,6 +186,31 @@ TEST_CASE("cuda graphed step: a step that cannot be captured says why once and r
   CHECK_THAT(messages[0], contains("[cuda graph] steps run without a graph: [cuda graph] a copy to "
                                    "the host cannot be captured"));
 }
+
+#ifdef DITTO_CUDA_EMULATED
+TEST_CASE(
+    "cuda graphed step: a driver that fails, or has no memory left, leaves an eager training") {
+  const Outcome eager = train("mlp", "adam", false);
+  const std::pair<const char*, const char*> failures[] = {
+      {"cudaStreamBeginCapture", "[cuda] cudaStreamBeginCapture"},
+      {"cudaGraphInstantiate", "[cuda] cudaGraphInstantiate of"},
+      {"cudaMallocAsync", "[cuda] out of memory"}};
+  for (const auto& [function, message] : failures) {
+    const std::string name = function;
+    if (name != "cudaMallocAsync") emulation::fail_call(name, 1);
+    const Outcome graphed = train("mlp", "adam", true, 0, [&] {
+      if (name != "cudaMallocAsync") return;
+      emulation::fail_call(name, 1);
+      emulation::fail_call(name, 2);  // again, after the pool was trimmed
+    });
+    emulation::clear_failures();
+    CHECK(graphed.same_numbers(eager));
+    CHECK(graphed.replays == 0);
+    REQUIRE(graphed.messages.size() == 1);
+    CHECK_THAT(graphed.messages[0], contains(message));
+  }
+}
+#endif
 
 TEST_CASE("cuda graphed step: evaluation mode, undefined inputs and errors of the step", "[gpu]") {
   DITTO_NEEDS_CUDA();
