@@ -99,15 +99,17 @@ CudaContext::~CudaContext() {
 bool CudaContext::capturing() const { return graph_memory(index_) != nullptr; }
 
 cublasContext* CudaContext::cublas() {
-  if (!cublas_) {
+  const bool is_new = !cublas_;
+  if (is_new) {
     refuse_capture("cublasCreate", "run the step once before");
     cublas_check(cublasCreate(&cublas_), "cublasCreate");
   }
-  if (cublas_tf32_ != tf32_allowed()) {
+  if (is_new || cublas_tf32_ != tf32_allowed()) {
     cublas_tf32_ = tf32_allowed();
-    cublas_check(
-        cublasSetMathMode(cublas_, cublas_tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
-        "cublasSetMathMode");
+    // Without the flag, sums that cuBLAS splits would be joined in the result's 16 bits.
+    const int mode = (cublas_tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH) |
+                     CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+    cublas_check(cublasSetMathMode(cublas_, static_cast<cublasMath_t>(mode)), "cublasSetMathMode");
   }
   if (cublas_stream_ != stream_) {
     // cuBLAS would allocate in the middle of a capture, and choose its algorithms by what it got:

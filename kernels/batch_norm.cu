@@ -8,10 +8,11 @@
 // would, and merges them into what it has (Chan, Golub, LeVeque 1983): no E[x^2] - E[x]^2, one
 // division per eight rows. Threads merge in a tree, blocks through the workspace; the blocks' parts
 // are merged and the sums of backward finished in double, which costs channels x 512 operations.
-// ReLU and the residual are template parameters, so the loops hold no branch.
-// Considered: Welford's update per element (a division each, and one chain of dependent steps); a
-// cooperative launch that would keep x in registers between statistics and apply (fits only the
-// smallest layers).
+// ReLU and the residual are template parameters, so the loops hold no branch. Of bf16 images, T in
+// the kernels, only what is as large as x is bf16: statistics, parameters, sums and workspace are
+// C, f32. Considered: Welford's update per element (a division each, and one chain of dependent
+// steps); a cooperative launch that would keep x in registers between statistics and apply (fits
+// only the smallest layers).
 #include "kernels/batch_norm.h"
 
 #include "kernels/batch_norm_math.h"
@@ -28,6 +29,10 @@ template <class T>
 const T* optional(const View& view) {
   return view.defined() ? view.as<T>() : nullptr;
 }
+
+// Rows of a thread in kernels that load parameters first: the shorter its elements, the more.
+template <int P>
+inline constexpr int kApplyUnroll = P == 8 ? 8 : 4;
 
 int64_t channels_of(const View& x) { return x.shape.back(); }
 int64_t rows_of(const View& x) { return x.numel() / std::max<int64_t>(1, channels_of(x)); }
@@ -50,21 +55,21 @@ struct Moments {
 };
 
 // Adds eight rows at `from` and below, `height` apart; only the first `valid` exist.
-template <bool kAll, class T, int P>
-__device__ void add_rows(Moments<T, P>& moments, const T* from, int64_t step, int valid) {
-  Pack<T, P> x[kUnroll];
-  T mean[P] = {}, m2[P] = {};
+template <bool kAll, class T, class C, int P>
+__device__ void add_rows(Moments<C, P>& moments, const T* from, int64_t step, int valid) {
+  Pack<C, P> x[kUnroll];
+  C mean[P] = {}, m2[P] = {};
   for (int i = 0; i < kUnroll; ++i)
     if (kAll || i < valid) x[i] = load_pack<P>(from + i * step);
   for (int i = 0; i < kUnroll; ++i)
     for (int k = 0; k < P; ++k)
       if (kAll || i < valid) mean[k] += x[i].v[k];
-  const T count = static_cast<T>(kAll ? kUnroll : valid), inverse = T(1) / count;
+  const C count = static_cast<C>(kAll ? kUnroll : valid), inverse = C(1) / count;
   for (int k = 0; k < P; ++k) mean[k] *= inverse;
   for (int i = 0; i < kUnroll; ++i)
     for (int k = 0; k < P; ++k)
       if (kAll || i < valid) {
-        const T d = x[i].v[k] - mean[k];
+        const C d = x[i].v[k] - mean[k];
         m2[k] += d * d;
       }
   moments.merge(count, mean, m2);
@@ -73,11 +78,12 @@ __device__ void add_rows(Moments<T, P>& moments, const T* from, int64_t step, in
 // parts (pieces, 2, columns): mean and squared deviations of each piece.
 template <class T, int P>
 __global__ void __launch_bounds__(kColumnThreads)
-    statistics_kernel(const T* x, T* parts, ColumnPlan plan) {
-  SHARED_ARRAY(T, scratch, (2 * P + 1) * kColumnThreads);
+    statistics_kernel(const T* x, ComputeType<T>* parts, ColumnPlan plan) {
+  using C = ComputeType<T>;
+  SHARED_ARRAY(C, scratch, (2 * P + 1) * kColumnThreads);
   const ColumnPlace<P> place(plan, blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
-  Moments<T, P> moments;
+  Moments<C, P> moments;
   const int64_t step = plan.height * plan.stride;
   for (int64_t r = place.begin; r < place.end; r += kUnroll * plan.height) {
     const T* from = x + r * plan.stride + place.column;
@@ -101,7 +107,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     __syncthreads();
     if (place.y < half && place.y + half < plan.height) {
       const int other = thread + half * plan.width;
-      T mean[P], m2[P];
+      C mean[P], m2[P];
       for (int k = 0; k < P; ++k) {
         mean[k] = scratch[(1 + k) * kColumnThreads + other];
         m2[k] = scratch[(1 + P + k) * kColumnThreads + other];
@@ -111,9 +117,9 @@ __global__ void __launch_bounds__(kColumnThreads)
     }
   }
   if (place.y != 0 || !place.active) return;
-  Pack<T, P> mean, m2;
+  Pack<C, P> mean, m2;
   for (int k = 0; k < P; ++k) mean.v[k] = moments.mean[k], m2.v[k] = moments.m2[k];
-  T* to = parts + place.piece * 2 * plan.columns + place.column;
+  C* to = parts + place.piece * 2 * plan.columns + place.column;
   store_pack(to, mean);
   store_pack(to + plan.columns, m2);
 }
@@ -162,24 +168,26 @@ struct Channels {
 
 template <class T, int P, bool kResidual, bool kRelu>
 __global__ void __launch_bounds__(kColumnThreads)
-    apply_kernel(const T* x, Channels<T> channels, const T* residual, T* y, ColumnPlan plan) {
+    apply_kernel(const T* x, Channels<ComputeType<T>> channels, const T* residual, T* y,
+                 ColumnPlan plan) {
+  using C = ComputeType<T>;
   const ColumnPlace<P> place(plan, blockIdx.x);
   if (place.begin >= place.end) return;
-  const Pack<T, P> mean = load_pack<P>(channels.mean + place.column);
-  Pack<T, P> scale = load_pack<P>(channels.invstd + place.column), shift{};
+  const Pack<C, P> mean = load_pack<P>(channels.mean + place.column);
+  Pack<C, P> scale = load_pack<P>(channels.invstd + place.column), shift{};
   if (channels.gamma) {
-    const Pack<T, P> gamma = load_pack<P>(channels.gamma + place.column);
+    const Pack<C, P> gamma = load_pack<P>(channels.gamma + place.column);
     for (int k = 0; k < P; ++k) scale.v[k] *= gamma.v[k];
   }
   if (channels.beta) shift = load_pack<P>(channels.beta + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
-    Pack<T, P> v = load_pack<P>(x + at), skip;
+    Pack<C, P> v = load_pack<P>(x + at), skip;
     if constexpr (kResidual) skip = load_pack<P>(residual + at);
     for (int k = 0; k < P; ++k) {
       v.v[k] = (v.v[k] - mean.v[k]) * scale.v[k] + shift.v[k];
       if constexpr (kResidual) v.v[k] += skip.v[k];
-      if constexpr (kRelu) v.v[k] = v.v[k] < T(0) ? T(0) : v.v[k];
+      if constexpr (kRelu) v.v[k] = v.v[k] < C(0) ? C(0) : v.v[k];
     }
     store_pack(y + at, v);
   }
@@ -188,20 +196,21 @@ __global__ void __launch_bounds__(kColumnThreads)
 // parts (pieces, 2, columns): sum dy and sum dy (x - mean) of each piece, dy through the ReLU.
 template <class T, int P, bool kRelu>
 __global__ void __launch_bounds__(kColumnThreads)
-    backward_sums_kernel(const T* dy, const T* x, const T* y, const T* mean, T* parts,
-                         ColumnPlan plan) {
-  SHARED_ARRAY(T, scratch, 2 * P * kColumnThreads);
+    backward_sums_kernel(const T* dy, const T* x, const T* y, const ComputeType<T>* mean,
+                         ComputeType<T>* parts, ColumnPlan plan) {
+  using C = ComputeType<T>;
+  SHARED_ARRAY(C, scratch, 2 * P * kColumnThreads);
   const ColumnPlace<P> place(plan, blockIdx.x);
-  T sums[2][P] = {};
-  Pack<T, P> m{};
+  C sums[2][P] = {};
+  Pack<C, P> m{};
   if (place.active) m = load_pack<P>(mean + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
-    const Pack<T, P> g = load_pack<P>(dy + at), v = load_pack<P>(x + at);
-    Pack<T, P> out;
+    const Pack<C, P> g = load_pack<P>(dy + at), v = load_pack<P>(x + at);
+    Pack<C, P> out;
     if constexpr (kRelu) out = load_pack<P>(y + at);
     for (int k = 0; k < P; ++k) {
-      const T through = !kRelu || out.v[k] > T(0) ? g.v[k] : T(0);
+      const C through = !kRelu || out.v[k] > C(0) ? g.v[k] : C(0);
       sums[0][k] += through;
       sums[1][k] += through * (v.v[k] - m.v[k]);
     }
@@ -209,7 +218,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   sum_over_rows(plan, place, sums, scratch);
   if (place.y != 0 || !place.active) return;
   for (int n = 0; n < 2; ++n) {
-    Pack<T, P> out;
+    Pack<C, P> out;
     for (int k = 0; k < P; ++k) out.v[k] = sums[n][k];
     store_pack(parts + (place.piece * 2 + n) * plan.columns + place.column, out);
   }
@@ -256,24 +265,25 @@ __global__ void __launch_bounds__(kMergeChannels* kMergeThreads)
 // dx and, where given, dresidual = dy through the ReLU.
 template <class T, int P, bool kRelu>
 __global__ void __launch_bounds__(kColumnThreads)
-    backward_kernel(const T* dy, const T* x, const T* y, const T* mean, const T* coefficients,
-                    T* dx, T* dresidual, ColumnPlan plan) {
+    backward_kernel(const T* dy, const T* x, const T* y, const ComputeType<T>* mean,
+                    const ComputeType<T>* coefficients, T* dx, T* dresidual, ColumnPlan plan) {
+  using C = ComputeType<T>;
   const ColumnPlace<P> place(plan, blockIdx.x);
   if (place.begin >= place.end) return;
-  const Pack<T, P> m = load_pack<P>(mean + place.column);
-  const Pack<T, P> a = load_pack<P>(coefficients + place.column);
-  const Pack<T, P> b = load_pack<P>(coefficients + plan.columns + place.column);
-  const Pack<T, P> d = load_pack<P>(coefficients + 2 * plan.columns + place.column);
+  const Pack<C, P> m = load_pack<P>(mean + place.column);
+  const Pack<C, P> a = load_pack<P>(coefficients + place.column);
+  const Pack<C, P> b = load_pack<P>(coefficients + plan.columns + place.column);
+  const Pack<C, P> d = load_pack<P>(coefficients + 2 * plan.columns + place.column);
   for (int64_t r = place.begin; r < place.end; r += plan.height) {
     const int64_t at = r * plan.stride + place.column;
-    Pack<T, P> g = load_pack<P>(dy + at);
+    Pack<C, P> g = load_pack<P>(dy + at);
     if constexpr (kRelu) {
-      const Pack<T, P> out = load_pack<P>(y + at);
-      for (int k = 0; k < P; ++k) g.v[k] = out.v[k] > T(0) ? g.v[k] : T(0);
+      const Pack<C, P> out = load_pack<P>(y + at);
+      for (int k = 0; k < P; ++k) g.v[k] = out.v[k] > C(0) ? g.v[k] : C(0);
     }
     if (dresidual) store_pack(dresidual + at, g);
     if (!dx) continue;
-    Pack<T, P> v = load_pack<P>(x + at);
+    Pack<C, P> v = load_pack<P>(x + at);
     for (int k = 0; k < P; ++k) v.v[k] = a.v[k] * g.v[k] + (b.v[k] * (v.v[k] - m.v[k]) + d.v[k]);
     store_pack(dx + at, v);
   }
@@ -294,18 +304,19 @@ int64_t merge_blocks(int64_t channels) { return divide_up(channels, kMergeChanne
 
 void batch_norm_statistics(CudaContext& ctx, const View& x, const View& mean,
                            const View& variance) {
-  on_float(x.dtype, "batch_norm", [&]<class T>(T) {
+  on_float_or_bf16(x.dtype, "batch_norm", [&]<class T>(T) {
+    using C = ComputeType<T>;
     const int64_t rows = rows_of(x), channels = channels_of(x);
     const T* from = x.as<T>();
     with_pack<T>(packable<T>(channels, channels, from), [&](auto pack) {
       constexpr int P = decltype(pack)::value;
       const ColumnPlan plan(rows, channels, channels, P, kUnroll, kMostPieces);
-      T* parts = static_cast<T*>(ctx.workspace(plan.pieces * 2 * channels * int64_t{sizeof(T)}));
+      C* parts = static_cast<C*>(ctx.workspace(plan.pieces * 2 * channels * int64_t{sizeof(C)}));
       launch(ctx, "batch_norm_statistics", statistics_kernel<T, P>,
              {.grid = plan.blocks(), .block = kColumnThreads}, from, parts, plan);
-      launch(ctx, "batch_norm_merge", merge_kernel<T>,
+      launch(ctx, "batch_norm_merge", merge_kernel<C>,
              {.grid = merge_blocks(channels), .block = kMergeChannels * kMergeThreads}, parts,
-             mean.as<T>(), variance.as<T>(), plan);
+             mean.as<C>(), variance.as<C>(), plan);
     });
   });
 }
@@ -325,9 +336,10 @@ void batch_norm_finish(CudaContext& ctx, const View& mean, const View& variance,
 void batch_norm_apply(CudaContext& ctx, const View& x, const View& mean, const View& invstd,
                       const View& gamma, const View& beta, const View& residual, bool relu,
                       const View& y) {
-  on_float(x.dtype, "batch_norm", [&]<class T>(T) {
+  on_float_or_bf16(x.dtype, "batch_norm", [&]<class T>(T) {
+    using C = ComputeType<T>;
     const int64_t rows = rows_of(x), channels = channels_of(x);
-    const Channels<T> values{mean.as<T>(), invstd.as<T>(), optional<T>(gamma), optional<T>(beta)};
+    const Channels<C> values{mean.as<C>(), invstd.as<C>(), optional<C>(gamma), optional<C>(beta)};
     const T *from = x.as<T>(), *skip = optional<T>(residual);
     T* to = y.as<T>();
     const bool wide = packable<T>(channels, channels, from, skip, to, values.mean, values.invstd,
@@ -337,7 +349,7 @@ void batch_norm_apply(CudaContext& ctx, const View& x, const View& mean, const V
       const auto kernel =
           skip ? (relu ? apply_kernel<T, P, true, true> : apply_kernel<T, P, true, false>)
                : (relu ? apply_kernel<T, P, false, true> : apply_kernel<T, P, false, false>);
-      const ColumnPlan plan(rows, channels, channels, P, 4, rows);
+      const ColumnPlan plan(rows, channels, channels, P, kApplyUnroll<P>, rows);
       launch(ctx, "batch_norm_apply", kernel, {.grid = plan.blocks(), .block = kColumnThreads},
              from, values, skip, to, plan);
     });
@@ -348,9 +360,10 @@ void batch_norm_backward(CudaContext& ctx, const View& dy, const View& x, const 
                          const View& mean, const View& invstd, const View& gamma, bool training,
                          const View& dx, const View& dgamma, const View& dbeta,
                          const View& dresidual) {
-  on_float(x.dtype, "batch_norm", [&]<class T>(T) {
+  on_float_or_bf16(x.dtype, "batch_norm", [&]<class T>(T) {
+    using C = ComputeType<T>;
     const int64_t rows = rows_of(x), channels = channels_of(x);
-    const Channels<T> values{mean.as<T>(), invstd.as<T>(), optional<T>(gamma), nullptr};
+    const Channels<C> values{mean.as<C>(), invstd.as<C>(), optional<C>(gamma), nullptr};
     const T *g = dy.as<T>(), *from = x.as<T>(), *out = optional<T>(y);
     T* to = dx.defined() ? dx.as<T>() : nullptr;
     T* skip = dresidual.defined() ? dresidual.as<T>() : nullptr;
@@ -358,19 +371,19 @@ void batch_norm_backward(CudaContext& ctx, const View& dy, const View& x, const 
     with_pack<T>(wide, [&](auto pack) {
       constexpr int P = decltype(pack)::value;
       const ColumnPlan plan(rows, channels, channels, P, 4, kMostPieces);
-      T* coefficients =
-          static_cast<T*>(ctx.workspace((plan.pieces * 2 + 4) * channels * int64_t{sizeof(T)}));
-      T* parts = coefficients + 4 * channels;  // 4: keeps the parts on a 16-byte boundary
+      C* coefficients =
+          static_cast<C*>(ctx.workspace((plan.pieces * 2 + 4) * channels * int64_t{sizeof(C)}));
+      C* parts = coefficients + 4 * channels;  // 4: keeps the parts on a 16-byte boundary
       launch(ctx, "batch_norm_backward_sums",
              out ? backward_sums_kernel<T, P, true> : backward_sums_kernel<T, P, false>,
              {.grid = plan.blocks(), .block = kColumnThreads}, g, from, out, values.mean, parts,
              plan);
-      launch(ctx, "batch_norm_coefficients", coefficients_kernel<T>,
+      launch(ctx, "batch_norm_coefficients", coefficients_kernel<C>,
              {.grid = merge_blocks(channels), .block = kMergeChannels * kMergeThreads}, parts,
-             values, training, dgamma.defined() ? dgamma.as<T>() : nullptr,
-             dbeta.defined() ? dbeta.as<T>() : nullptr, coefficients, plan);
+             values, training, dgamma.defined() ? dgamma.as<C>() : nullptr,
+             dbeta.defined() ? dbeta.as<C>() : nullptr, coefficients, plan);
       if (!to && !skip) return;
-      const ColumnPlan fine(rows, channels, channels, P, 4, rows);
+      const ColumnPlan fine(rows, channels, channels, P, kApplyUnroll<P>, rows);
       launch(ctx, "batch_norm_backward",
              out ? backward_kernel<T, P, true> : backward_kernel<T, P, false>,
              {.grid = fine.blocks(), .block = kColumnThreads}, g, from, out, values.mean,

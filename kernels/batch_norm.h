@@ -4,8 +4,8 @@
 //   channel over N, H, W
 //
 // Source: Ioffe and Szegedy 2015, Algorithm 1. x, y, residual (..., C); gamma, beta, mean, invstd
-// (C). f32 and f64; variances are merged block by block in double (Chan, Golub, LeVeque 1983),
-// never as E[x^2] - E[x]^2 over everything.
+// (C). f32, f64, or x, y, residual in bf16 and the others in f32; variances are merged block by
+// block in double (Chan, Golub, LeVeque 1983), never as E[x^2] - E[x]^2 over everything.
 #pragma once
 
 #include "core/context.h"

@@ -1,9 +1,9 @@
-// Plain convolution kernels for f64 and f32.
+// Plain convolution kernels for f64, f32 and bf16.
 //
 // Plan. cuDNN has no NHWC convolution in f64, and f64 is for gradient checks: these kernels are
-// written to be right, deterministic and without limits of shape, not to be fast. f32 comes here
-// only when cuDNN refuses a shape. In all three convolutions a thread owns one element of the
-// result, neighbouring threads neighbouring channels:
+// written to be right, deterministic and without limits of shape, not to be fast. f32 and bf16
+// come here only when cuDNN refuses a shape. In all three convolutions a thread owns one element of
+// the result, neighbouring threads neighbouring channels:
 // - forward (n, oh, ow, o): the warp shares the pixel of x (a broadcast per load) and reads w at
 //   32 rows; w is small and stays in L1/L2. Reads 2 K values per output against a minimum of
 //   x + w + y once; a tile of x in shared memory would cut that by the tile size.
@@ -11,8 +11,9 @@
 //   coalesced.
 // - backward weights: a block of 32 input channels x 8 slices of the output pixels per (o, tap);
 //   reads of x are coalesced, dy is a broadcast; the slices are added in order.
-// Sums run per tap and then over taps, in T: the error grows with sqrt of the terms, not with
-// their number.
+// Sums run per tap and then over taps, in T (f32 for bf16): the error grows with sqrt of the terms,
+// not with their number.
+#include "kernels/compute_type.h"
 #include "kernels/cuda_conv2d.h"
 #include "kernels/launch.cuh"
 
@@ -35,12 +36,13 @@ HD Element element_at(int64_t index, int64_t height, int64_t width, int64_t chan
 
 template <class T>
 __global__ void forward_kernel(Conv2dShape s, const T* x, const T* w, const T* bias, T* y) {
+  using C = ComputeType<T>;
   const int64_t total = s.n * s.oh * s.ow * s.o, step = int64_t{gridDim.x} * blockDim.x;
   const int64_t ci = s.group_inputs();
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
     const Element at = element_at(i, s.oh, s.ow, s.o);
     const int64_t group = at.channel / s.group_outputs();
-    T sum = bias ? bias[at.channel] : T{0};
+    C sum = bias ? widen(bias[at.channel]) : C{0};
     for (int64_t kh = 0; kh < s.kh; ++kh) {
       const int64_t ih = at.row * s.stride - s.padding + kh * s.dilation;
       if (ih < 0 || ih >= s.h) continue;
@@ -49,23 +51,24 @@ __global__ void forward_kernel(Conv2dShape s, const T* x, const T* w, const T* b
         if (iw < 0 || iw >= s.w) continue;
         const T* pixel = x + ((at.n * s.h + ih) * s.w + iw) * s.c + group * ci;
         const T* weight = w + ((at.channel * s.kh + kh) * s.kw + kw) * ci;
-        T partial = 0;
-        for (int64_t c = 0; c < ci; ++c) partial += pixel[c] * weight[c];
+        C partial = 0;
+        for (int64_t c = 0; c < ci; ++c) partial += widen(pixel[c]) * widen(weight[c]);
         sum += partial;
       }
     }
-    y[i] = sum;
+    y[i] = narrow<T>(sum);
   }
 }
 
 template <class T>
 __global__ void backward_data_kernel(Conv2dShape s, const T* dy, const T* w, T* dx) {
+  using C = ComputeType<T>;
   const int64_t total = s.n * s.h * s.w * s.c, step = int64_t{gridDim.x} * blockDim.x;
   const int64_t ci = s.group_inputs(), co = s.group_outputs();
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
     const Element at = element_at(i, s.h, s.w, s.c);
     const int64_t group = at.channel / ci, within = at.channel % ci;
-    T sum = 0;
+    C sum = 0;
     for (int64_t kh = 0; kh < s.kh; ++kh) {
       // The output pixel that saw this one through the tap, if there is one.
       const int64_t top = at.row + s.padding - kh * s.dilation;
@@ -74,13 +77,13 @@ __global__ void backward_data_kernel(Conv2dShape s, const T* dy, const T* w, T* 
         const int64_t left = at.column + s.padding - kw * s.dilation;
         if (left < 0 || left % s.stride != 0 || left / s.stride >= s.ow) continue;
         const T* pixel = dy + ((at.n * s.oh + top / s.stride) * s.ow + left / s.stride) * s.o;
-        T partial = 0;
+        C partial = 0;
         for (int64_t o = group * co; o < (group + 1) * co; ++o)
-          partial += pixel[o] * w[((o * s.kh + kh) * s.kw + kw) * ci + within];
+          partial += widen(pixel[o]) * widen(w[((o * s.kh + kh) * s.kw + kw) * ci + within]);
         sum += partial;
       }
     }
-    dx[i] = sum;
+    dx[i] = narrow<T>(sum);
   }
 }
 
@@ -89,22 +92,23 @@ constexpr int kLanes = 32, kSlices = 8;
 // Block: (o, kh, kw) = blockIdx.x, 32 input channels of the group = blockIdx.y.
 template <class T>
 __global__ void backward_weights_kernel(Conv2dShape s, const T* dy, const T* x, T* dw) {
-  SHARED_ARRAY(T, partial, kSlices * kLanes);
+  using C = ComputeType<T>;
+  SHARED_ARRAY(C, partial, kSlices * kLanes);
   const int64_t ci = s.group_inputs();
   const int64_t o = blockIdx.x / (s.kh * s.kw), tap = blockIdx.x % (s.kh * s.kw);
   const int64_t kh = tap / s.kw, kw = tap % s.kw, group = o / s.group_outputs();
   const int64_t c = int64_t{blockIdx.y} * kLanes + threadIdx.x;
-  T sum = 0;
+  C sum = 0;
   if (c < ci)
     for (int64_t row = threadIdx.y; row < s.n * s.oh; row += kSlices) {
       const int64_t image = row / s.oh, ih = row % s.oh * s.stride - s.padding + kh * s.dilation;
       if (ih < 0 || ih >= s.h) continue;
-      T row_sum = 0;
+      C row_sum = 0;
       for (int64_t ow = 0; ow < s.ow; ++ow) {
         const int64_t iw = ow * s.stride - s.padding + kw * s.dilation;
         if (iw < 0 || iw >= s.w) continue;
-        row_sum += dy[(row * s.ow + ow) * s.o + o] *
-                   x[((image * s.h + ih) * s.w + iw) * s.c + group * ci + c];
+        row_sum += widen(dy[(row * s.ow + ow) * s.o + o]) *
+                   widen(x[((image * s.h + ih) * s.w + iw) * s.c + group * ci + c]);
       }
       sum += row_sum;
     }
@@ -112,7 +116,7 @@ __global__ void backward_weights_kernel(Conv2dShape s, const T* dy, const T* x, 
   __syncthreads();
   if (threadIdx.y != 0 || c >= ci) return;
   for (int slice = 1; slice < kSlices; ++slice) sum += partial[slice * kLanes + threadIdx.x];
-  dw[(o * s.kh * s.kw + tap) * ci + c] = sum;
+  dw[(o * s.kh * s.kw + tap) * ci + c] = narrow<T>(sum);
 }
 
 // Blocks for `count` elements, with a loop in the kernel for what does not fit a few waves.
@@ -151,12 +155,18 @@ template void conv2d_forward_direct(CudaContext&, const Conv2dShape&, const floa
                                     const float*, float*);
 template void conv2d_forward_direct(CudaContext&, const Conv2dShape&, const double*, const double*,
                                     const double*, double*);
+template void conv2d_forward_direct(CudaContext&, const Conv2dShape&, const BFloat16*,
+                                    const BFloat16*, const BFloat16*, BFloat16*);
 template void conv2d_backward_data_direct(CudaContext&, const Conv2dShape&, const float*,
                                           const float*, float*);
 template void conv2d_backward_data_direct(CudaContext&, const Conv2dShape&, const double*,
                                           const double*, double*);
+template void conv2d_backward_data_direct(CudaContext&, const Conv2dShape&, const BFloat16*,
+                                          const BFloat16*, BFloat16*);
 template void conv2d_backward_weights_direct(CudaContext&, const Conv2dShape&, const float*,
                                              const float*, float*);
 template void conv2d_backward_weights_direct(CudaContext&, const Conv2dShape&, const double*,
                                              const double*, double*);
+template void conv2d_backward_weights_direct(CudaContext&, const Conv2dShape&, const BFloat16*,
+                                             const BFloat16*, BFloat16*);
 }  // namespace ditto::kernels

@@ -8,9 +8,9 @@
 // runs through oneDNN (primitives cached per thread and shape); f64 is our plain loop, which is
 // also the reference. The same call with the same number of threads gives the same bits.
 //
-// On CUDA, f32 runs through cuDNN, and f64 (which cuDNN does not offer for NHWC) through our plain
-// kernels. With deterministic() the same call gives the same bits; tf32_allowed() lets inputs be
-// rounded to TF32.
+// On CUDA, f32 and bf16 (summed in f32, rounded, then a bias added) run through cuDNN, f64 (which
+// it does not offer for NHWC) through our plain kernels. With deterministic() the same call gives
+// the same bits; tf32_allowed() lets inputs be rounded to TF32.
 #pragma once
 
 #include "core/context.h"

@@ -1,5 +1,5 @@
-// Convolutions on CUDA: cuDNN for f32, our plain kernels (conv2d.cu) for f64 and for what cuDNN
-// refuses.
+// Convolutions on CUDA: cuDNN for f32 and bf16 (summed in f32), our plain kernels (conv2d.cu) for
+// f64 and for what cuDNN refuses.
 //
 // Uses cuDNN's convolution calls of version 7 and not its graph API: they are deprecated but
 // present in 9.19, cover forward and both gradients over NHWC f32, and need descriptors that a test
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "kernels/binary_math.h"
+#include "kernels/compute_type.h"
 #include "kernels/cuda_conv2d.h"
 #include "kernels/elementwise.h"
 #include "kernels/lru_cache.h"
@@ -40,7 +41,8 @@ void cudnn_check(cudnnStatus_t status, Literal call, const Conv2dShape& s) {
 // The four descriptors of a convolution.
 class Descriptors {
  public:
-  Descriptors(const Conv2dShape& s, bool tf32) {
+  Descriptors(const Conv2dShape& s, bool bf16, bool tf32) {
+    const cudnnDataType_t type = bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     cudnnTensorDescriptor_t tensors[2] = {};
     for (int t = 0; t < 2; ++t) {
@@ -54,13 +56,13 @@ class Descriptors {
     cudnn_check(cudnnCreateConvolutionDescriptor(&convolution), "cudnnCreateConvolutionDescriptor",
                 s);
     convolution_.reset(convolution);
-    cudnn_check(cudnnSetTensor4dDescriptor(x(), CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, i(s.n), i(s.c),
-                                           i(s.h), i(s.w)),
-                "cudnnSetTensor4dDescriptor of x", s);
-    cudnn_check(cudnnSetTensor4dDescriptor(y(), CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, i(s.n), i(s.o),
-                                           i(s.oh), i(s.ow)),
-                "cudnnSetTensor4dDescriptor of y", s);
-    cudnn_check(cudnnSetFilter4dDescriptor(w(), CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, i(s.o),
+    cudnn_check(
+        cudnnSetTensor4dDescriptor(x(), CUDNN_TENSOR_NHWC, type, i(s.n), i(s.c), i(s.h), i(s.w)),
+        "cudnnSetTensor4dDescriptor of x", s);
+    cudnn_check(
+        cudnnSetTensor4dDescriptor(y(), CUDNN_TENSOR_NHWC, type, i(s.n), i(s.o), i(s.oh), i(s.ow)),
+        "cudnnSetTensor4dDescriptor of y", s);
+    cudnn_check(cudnnSetFilter4dDescriptor(w(), type, CUDNN_TENSOR_NHWC, i(s.o),
                                            i(s.group_inputs()), i(s.kh), i(s.kw)),
                 "cudnnSetFilter4dDescriptor", s);
     cudnn_check(cudnnSetConvolution2dDescriptor(
@@ -70,8 +72,9 @@ class Descriptors {
     cudnn_check(cudnnSetConvolutionGroupCount(this->convolution(), i(s.groups)),
                 "cudnnSetConvolutionGroupCount", s);
     // The default lets f32 be rounded to TF32 on the way to the tensor cores.
-    cudnn_check(cudnnSetConvolutionMathType(this->convolution(),
-                                            tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
+    cudnn_check(cudnnSetConvolutionMathType(this->convolution(), bf16   ? CUDNN_TENSOR_OP_MATH
+                                                                 : tf32 ? CUDNN_DEFAULT_MATH
+                                                                        : CUDNN_FMA_MATH),
                 "cudnnSetConvolutionMathType", s);
   }
 
@@ -111,8 +114,8 @@ struct Forward {
                                                    cudnnConvolutionFwdAlgo_t(algo), bytes);
   }
   // inputs: x, w; output: y.
-  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* x,
-                           const float* w, float* y, void* space, size_t bytes) {
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const void* x,
+                           const void* w, void* y, void* space, size_t bytes) {
     const float one = 1, zero = 0;
     return cudnnConvolutionForward(h, &one, d.x(), x, d.w(), w, d.convolution(),
                                    cudnnConvolutionFwdAlgo_t(algo), space, bytes, &zero, d.y(), y);
@@ -132,8 +135,8 @@ struct BackwardData {
                                                         cudnnConvolutionBwdDataAlgo_t(algo), bytes);
   }
   // inputs: dy, w; output: dx.
-  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* dy,
-                           const float* w, float* dx, void* space, size_t bytes) {
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const void* dy,
+                           const void* w, void* dx, void* space, size_t bytes) {
     const float one = 1, zero = 0;
     return cudnnConvolutionBackwardData(h, &one, d.w(), w, d.y(), dy, d.convolution(),
                                         cudnnConvolutionBwdDataAlgo_t(algo), space, bytes, &zero,
@@ -155,8 +158,8 @@ struct BackwardWeights {
         h, d.x(), d.y(), d.convolution(), d.w(), cudnnConvolutionBwdFilterAlgo_t(algo), bytes);
   }
   // inputs: dy, x; output: dw.
-  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const float* dy,
-                           const float* x, float* dw, void* space, size_t bytes) {
+  static cudnnStatus_t run(cudnnHandle_t h, const Descriptors& d, int algo, const void* dy,
+                           const void* x, void* dw, void* space, size_t bytes) {
     const float one = 1, zero = 0;
     return cudnnConvolutionBackwardFilter(h, &one, d.x(), x, d.y(), dy, d.convolution(),
                                           cudnnConvolutionBwdFilterAlgo_t(algo), space, bytes,
@@ -174,7 +177,7 @@ std::atomic<int64_t>& workspace_limit() {
 
 struct Key {
   Conv2dShape shape;
-  int64_t operation, device, tf32, deterministic, workspace;
+  int64_t operation, device, bf16, tf32, deterministic, workspace;
   friend bool operator==(const Key&, const Key&) = default;
 };
 
@@ -207,7 +210,7 @@ Plan prepare(CudaContext& ctx, const Key& key) {
     plan.refused = "all: more than 2^31 elements";
     return plan;
   }
-  plan.descriptors = std::make_unique<Descriptors>(s, key.tf32 != 0);
+  plan.descriptors = std::make_unique<Descriptors>(s, key.bf16 != 0, key.tf32 != 0);
   typename Operation::Perf ranked[2 * Operation::kCount];
   int count = 0;
   const cudnnStatus_t status =
@@ -226,7 +229,7 @@ Plan prepare(CudaContext& ctx, const Key& key) {
       continue;
     }
     // The size is asked for again: the ranking's is an estimate.
-    const cudnnMathType_t math = key.tf32 != 0 ? perf.mathType : CUDNN_FMA_MATH;
+    const cudnnMathType_t math = key.bf16 != 0 || key.tf32 != 0 ? perf.mathType : CUDNN_FMA_MATH;
     cudnn_check(cudnnSetConvolutionMathType(plan.descriptors->convolution(), math),
                 "cudnnSetConvolutionMathType", s);
     size_t bytes = 0;
@@ -249,18 +252,23 @@ Plan prepare(CudaContext& ctx, const Key& key) {
 constexpr size_t kCacheCapacity = 512;
 
 // True when cuDNN computed it; false when the plain kernels have to.
-template <class Operation>
-bool run_cudnn(CudaContext& ctx, const Conv2dShape& s, const float* first, const float* second,
-               float* out) {
+template <class Operation, class T>
+bool run_cudnn(CudaContext& ctx, const Conv2dShape& s, const T* first, const T* second, T* out) {
   // cuDNN reads and writes 16 bytes at a time; a view may begin anywhere.
-  for (const float* pointer : {first, second, static_cast<const float*>(out)})
+  for (const T* pointer : {first, second, static_cast<const T*>(out)})
     if (reinterpret_cast<uintptr_t>(pointer) % 16 != 0) {
       last_plan = "plain kernels (refused: all: an address is no multiple of 16)";
       return false;
     }
   thread_local LruCache<Key, Plan> cache(kCacheCapacity);
-  const Key key{
-      s, Operation::kNumber, ctx.index(), tf32_allowed(), deterministic(), cudnn_workspace_limit()};
+  constexpr bool kBf16 = std::is_same_v<T, BFloat16>;
+  const Key key{s,
+                Operation::kNumber,
+                ctx.index(),
+                kBf16,
+                !kBf16 && tf32_allowed(),
+                deterministic(),
+                cudnn_workspace_limit()};
   Plan& plan = cache.get(key, [&] { return prepare<Operation>(ctx, key); });
   while (!plan.candidates.empty()) {
     const Candidate best = plan.candidates.front();
@@ -302,9 +310,9 @@ void conv2d_forward(CudaContext& ctx, const View& x, const View& w, const View& 
                     const Conv2dParams& p) {
   const Conv2dShape s = checked_conv2d_shape(ctx.device(), x, w, bias, y, p);
   if (s.n == 0) return;
-  on_float(x.dtype, "conv2d", [&]<class T>(T) {
+  on_float_or_bf16(x.dtype, "conv2d", [&]<class T>(T) {
     T* const out = pointer<T>(y);
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (!std::is_same_v<T, double>)
       if (run_cudnn<Forward>(ctx, s, pointer<T>(x), pointer<T>(w), out)) {
         if (bias.defined()) {
           View every_pixel = bias;
@@ -322,8 +330,8 @@ void conv2d_backward_data(CudaContext& ctx, const View& dy, const View& w, const
                           const Conv2dParams& p) {
   const Conv2dShape s = checked_conv2d_shape(ctx.device(), dx, w, View{}, dy, p);
   if (s.n == 0) return;
-  on_float(dx.dtype, "conv2d", [&]<class T>(T) {
-    if constexpr (std::is_same_v<T, float>)
+  on_float_or_bf16(dx.dtype, "conv2d", [&]<class T>(T) {
+    if constexpr (!std::is_same_v<T, double>)
       if (run_cudnn<BackwardData>(ctx, s, pointer<T>(dy), pointer<T>(w), pointer<T>(dx))) return;
     conv2d_backward_data_direct<T>(ctx, s, pointer<T>(dy), pointer<T>(w), pointer<T>(dx));
   });
@@ -342,9 +350,9 @@ void conv2d_backward_weights(CudaContext& ctx, const View& dy, const View& x, co
             "cudaMemsetAsync of a weight gradient");
     return;
   }
-  on_float(x.dtype, "conv2d", [&]<class T>(T) {
+  on_float_or_bf16(x.dtype, "conv2d", [&]<class T>(T) {
     bool done = false;
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (!std::is_same_v<T, double>)
       done = run_cudnn<BackwardWeights>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));
     if (!done)
       conv2d_backward_weights_direct<T>(ctx, s, pointer<T>(dy), pointer<T>(x), pointer<T>(dw));

@@ -1,8 +1,8 @@
 // Plan. Streaming kernels: every input is read once and every output written once, which is the
 // minimum; they are bound by memory, so the whole aim is full use of each access. A thread handles
-// one pack of 16 bytes (4 floats, 2 doubles) of every operand. The last, incomplete pack and
-// operands that are not 16-byte aligned (slices at odd offsets; rare) go element by element through
-// the same code. One pack per thread, no grid-stride loop: enough loads are in flight with
+// one pack of 16 bytes (4 floats, 2 doubles, 8 bf16) of every operand. The last, incomplete pack
+// and operands that are not 16-byte aligned (slices at odd offsets; rare) go element by element
+// through the same code. One pack per thread, no grid-stride loop: enough loads are in flight with
 // 256-thread blocks, and there is no loop to keep registers for.
 //
 // Broadcasting operands (any strides, the output contiguous): dimensions that all operands walk in
@@ -18,43 +18,40 @@
 #include "kernels/elementwise.h"
 #include "kernels/launch.cuh"
 #include "kernels/strided.cuh"
+#include "kernels/vector.cuh"
 
 namespace ditto::kernels {
 namespace {
 
 constexpr int kBlock = 256;
 
-template <class T>
-struct alignas(16) Pack {
-  static constexpr int size = 16 / sizeof(T);
-  T value[size];
-};
-
 // Elements first, first + 1, ... of x, of which `count` exist; whole packs come in one access.
 template <class T>
-__device__ Pack<T> load(const T* x, int64_t first, int count, bool whole) {
-  if (whole) return *reinterpret_cast<const Pack<T>*>(x + first);
-  Pack<T> out;
+__device__ Pack<ComputeType<T>, kPack<T>> load(const T* x, int64_t first, int count, bool whole) {
+  if (whole) return load_pack<kPack<T>>(x + first);
+  Pack<ComputeType<T>, kPack<T>> out;
 #pragma unroll
-  for (int k = 0; k < Pack<T>::size; ++k) out.value[k] = x[first + (k < count ? k : 0)];
+  for (int k = 0; k < kPack<T>; ++k) out.v[k] = widen(x[first + (k < count ? k : 0)]);
   return out;
 }
 template <class T>
-__device__ void store(const Pack<T>& values, T* y, int64_t first, int count, bool whole) {
+__device__ void store(const Pack<ComputeType<T>, kPack<T>>& values, T* y, int64_t first, int count,
+                      bool whole) {
   if (whole) {
-    *reinterpret_cast<Pack<T>*>(y + first) = values;
+    store_pack(y + first, values);
     return;
   }
 #pragma unroll
-  for (int k = 0; k < Pack<T>::size; ++k)
-    if (k < count) y[first + k] = values.value[k];
+  for (int k = 0; k < kPack<T>; ++k)
+    if (k < count) y[first + k] = narrow<T>(values.v[k]);
 }
 
-template <class T, class F, class... In>
-__device__ Pack<T> map_pack(const F& f, const In&... in) {
-  Pack<T> out;
+template <class F, class Out, class... In>
+__device__ Out map_pack(const F& f, const Out& first, const In&... in) {
+  Out out;
 #pragma unroll
-  for (int k = 0; k < Pack<T>::size; ++k) out.value[k] = f(in.value[k]...);
+  for (int k = 0; k < static_cast<int>(sizeof(out.v) / sizeof(out.v[0])); ++k)
+    out.v[k] = f(first.v[k], in.v[k]...);
   return out;
 }
 
@@ -62,21 +59,20 @@ __device__ Pack<T> map_pack(const F& f, const In&... in) {
 template <class T, class F, class... Inputs>
 __global__ void __launch_bounds__(kBlock)
     map_kernel(F f, int64_t n, bool aligned, T* y, const Inputs*... x) {
-  const int64_t first = (blockIdx.x * static_cast<int64_t>(kBlock) + threadIdx.x) * Pack<T>::size;
+  constexpr int P = kPack<T>;
+  const int64_t first = (blockIdx.x * static_cast<int64_t>(kBlock) + threadIdx.x) * P;
   if (first >= n) return;
-  const int count = n - first < Pack<T>::size ? static_cast<int>(n - first) : Pack<T>::size;
-  const bool whole = aligned && count == Pack<T>::size;
-  store(map_pack<T>(f, load(x, first, count, whole)...), y, first, count, whole);
+  const int count = n - first < P ? static_cast<int>(n - first) : P;
+  const bool whole = aligned && count == P;
+  store(map_pack(f, load(x, first, count, whole)...), y, first, count, whole);
 }
 
 // y[i] = f(x[i]...); y may be one of the inputs.
 template <class T, class F, class... Inputs>
 void map(CudaContext& ctx, const char* name, const F& f, int64_t n, T* y, const Inputs*... x) {
-  const auto is_aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
-  const bool aligned = (is_aligned(y) && ... && is_aligned(x));
   launch(ctx, name, map_kernel<T, F, Inputs...>,
-         {.grid = divide_up(divide_up(n, Pack<T>::size), kBlock), .block = kBlock}, f, n, aligned,
-         y, x...);
+         {.grid = divide_up(divide_up(n, kPack<T>), kBlock), .block = kBlock}, f, n,
+         aligned16(y, x...), y, x...);
 }
 
 // y[i] = f(g[i]..., a[..], b[..]): g is the gradient that backward kernels are handed, or nothing.
@@ -87,7 +83,7 @@ __global__ void __launch_bounds__(kBlock)
   if (i >= n) return;
   int64_t at[2];
   locate(walk, i, at);
-  y[i] = f(g[i]..., a[at[0]], b[at[1]]);
+  y[i] = narrow<T>(f(widen(g[i])..., widen(a[at[0]]), widen(b[at[1]])));
 }
 
 // y = f(g..., a, b), g contiguous like y.
@@ -141,7 +137,7 @@ struct Accumulate {
 
 template <class Op>
 void unary_forward_op(CudaContext& ctx, const View& x, const View& y) {
-  on_float(x.dtype, Op::name, [&](auto zero) {
+  on_float_or_bf16(x.dtype, Op::name, [&](auto zero) {
     using T = decltype(zero);
     map(ctx, Op::name, Forward<Op>{}, x.numel(), y.as<T>(), static_cast<const T*>(x.as<T>()));
   });
@@ -149,11 +145,12 @@ void unary_forward_op(CudaContext& ctx, const View& x, const View& y) {
 
 template <class Op>
 void unary_backward_op(CudaContext& ctx, const View& dy, const View& saved, const View& dx) {
-  on_float(dy.dtype, Op::name, [&](auto zero) {
+  on_float_or_bf16(dy.dtype, Op::name, [&](auto zero) {
     using T = decltype(zero);
     const T* g = dy.as<T>();
     if constexpr (Op::saves == math::Saves::Nothing)
-      map(ctx, Op::name, Scale<T>{Op::df(T(0))}, dy.numel(), dx.as<T>(), g);
+      map(ctx, Op::name, Scale<ComputeType<T>>{Op::df(ComputeType<T>(0))}, dy.numel(), dx.as<T>(),
+          g);
     else
       map(ctx, Op::name, UnaryBackward<Op>{}, dy.numel(), dx.as<T>(), g,
           static_cast<const T*>(saved.as<T>()));
@@ -162,7 +159,7 @@ void unary_backward_op(CudaContext& ctx, const View& dy, const View& saved, cons
 
 template <class Op>
 void binary_forward_op(CudaContext& ctx, const View& a, const View& b, const View& y) {
-  on_float(y.dtype, Op::name, [&](auto zero) {
+  on_float_or_bf16(y.dtype, Op::name, [&](auto zero) {
     using T = decltype(zero);
     map_two<T>(ctx, Op::name, Forward<Op>{}, a, b, y);
   });
@@ -171,12 +168,14 @@ void binary_forward_op(CudaContext& ctx, const View& a, const View& b, const Vie
 template <class Op>
 void binary_backward_op(CudaContext& ctx, Side side, const View& dy, const View& a, const View& b,
                         const View& out) {
-  on_float(dy.dtype, Op::name, [&](auto zero) {
+  on_float_or_bf16(dy.dtype, Op::name, [&](auto zero) {
     using T = decltype(zero);
     const T* g = dy.as<T>();
     if constexpr (!Op::needs_inputs) {
-      const T factor = side == Side::A ? Op::da(T(0), T(0)) : Op::db(T(0), T(0));
-      map(ctx, Op::name, Scale<T>{factor}, dy.numel(), out.as<T>(), g);
+      constexpr ComputeType<T> zero_value = 0;
+      const ComputeType<T> factor =
+          side == Side::A ? Op::da(zero_value, zero_value) : Op::db(zero_value, zero_value);
+      map(ctx, Op::name, Scale<ComputeType<T>>{factor}, dy.numel(), out.as<T>(), g);
     } else {
       map_two<T>(ctx, Op::name, BinaryBackward<Op>{side}, a, b, out, g);
     }
@@ -226,19 +225,19 @@ void binary_backward(CudaContext& ctx, int op, Side side, const View& dy, const 
 
 void accumulate(CudaContext& ctx, const View& x, double scale, const View& y) {
   check(x.shape == y.shape, "[accumulate] shapes differ:", x.shape, "and", y.shape);
-  on_float(y.dtype, "accumulate", [&](auto zero) {
+  on_float_or_bf16(y.dtype, "accumulate", [&](auto zero) {
     using T = decltype(zero);
     T* to = y.as<T>();
-    map(ctx, "accumulate", Accumulate<T>{static_cast<T>(scale)}, y.numel(), to,
-        static_cast<const T*>(x.as<T>()), static_cast<const T*>(to));
+    map(ctx, "accumulate", Accumulate<ComputeType<T>>{static_cast<ComputeType<T>>(scale)},
+        y.numel(), to, static_cast<const T*>(x.as<T>()), static_cast<const T*>(to));
   });
 }
 
 void scale(CudaContext& ctx, const View& x, double scale, const View& y) {
-  on_float(y.dtype, "scale", [&](auto zero) {
+  on_float_or_bf16(y.dtype, "scale", [&](auto zero) {
     using T = decltype(zero);
-    map(ctx, "scale", Scale<T>{static_cast<T>(scale)}, y.numel(), y.as<T>(),
-        static_cast<const T*>(x.as<T>()));
+    map(ctx, "scale", Scale<ComputeType<T>>{static_cast<ComputeType<T>>(scale)}, y.numel(),
+        y.as<T>(), static_cast<const T*>(x.as<T>()));
   });
 }
 

@@ -10,12 +10,16 @@
 // launches and a workspace), and searching from the rows of dx (n m instead of m^2, and n is the
 // larger).
 //
+// The gradient of rows in bf16 goes through a copy of dy and dx in f32: added up in dx itself, rows
+// of equal index would be rounded at every step.
+//
 // An index out of range is reported by the next synchronising call (core/cuda_fault.h); its row is
 // zero.
 #include "kernels/gather_scatter.h"
 
 #include "kernels/fault.cuh"
 #include "kernels/launch.cuh"
+#include "kernels/through_f32.h"
 #include "kernels/vector.cuh"
 #include "kernels/warp.cuh"
 
@@ -89,6 +93,8 @@ void gather_rows(CudaContext& ctx, const View& x, const View& index, const View&
 }
 
 void scatter_add_rows(CudaContext& ctx, const View& dy, const View& index, const View& dx) {
+  if (dx.dtype == Dtype::BF16)
+    return through_f32(ctx, [&](auto& f) { scatter_add_rows(ctx, f.in(dy), index, f.out(dx)); });
   on_float(dy.dtype, "index_select", [&]<class T>(T) {
     const int64_t m = index.numel();
     const auto bytes = static_cast<size_t>(dx.numel()) * sizeof(T);

@@ -1,7 +1,7 @@
 // Matrix product kernels: C = alpha * op(A) op(B) + beta * C, row-major and contiguous.
 //
 // On the CPU, f32 runs through oneDNN's sgemm and f64 through our plain blocked loop; on CUDA both
-// through cuBLAS.
+// through cuBLAS. bf16 is summed in f32: on CUDA by cuBLAS, on the CPU through copies in f32.
 #pragma once
 
 #include "core/context.h"

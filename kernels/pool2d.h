@@ -1,7 +1,7 @@
 // 2-D pooling kernels over NHWC images: the largest or the mean value of every window, and the mean
 // of whole images.
 //
-// x (N, H, W, C) and y (N, OH, OW, C) of dtype f32 or f64, contiguous; OH = (H + 2 padding -
+// x (N, H, W, C) and y (N, OH, OW, C) of dtype f32, f64 or bf16, contiguous; OH = (H + 2 padding -
 // kernel) / stride + 1, rounded down, as in PyTorch without ceil_mode. Results do not depend on the
 // number of threads. "[pool2d] ..." errors name the shapes.
 #pragma once

@@ -10,6 +10,7 @@
 #include "core/graph_capture.h"
 #include "kernels/launch.cuh"
 #include "kernels/random.h"
+#include "kernels/vector.cuh"
 
 namespace ditto::kernels {
 namespace {
@@ -48,11 +49,6 @@ struct Mask {
   }
 };
 
-template <class T>
-struct alignas(16) Four {
-  T value[4];
-};
-
 template <class T, class Make>
 __global__ void __launch_bounds__(kBlock)
     random_kernel(Make make, RandomStream stream, int64_t n, bool aligned, T* y) {
@@ -65,49 +61,51 @@ __global__ void __launch_bounds__(kBlock)
                                    stream.seed);
   double values[4];
   make(words, values);
-  Four<T> out;
+  Pack<ComputeType<T>, 4> out;
 #pragma unroll
-  for (int i = 0; i < 4; ++i) out.value[i] = static_cast<T>(values[i]);
+  for (int i = 0; i < 4; ++i) out.v[i] = static_cast<ComputeType<T>>(values[i]);
   if (aligned && first + 4 <= n) {
-    *reinterpret_cast<Four<T>*>(y + first) = out;
+    store_pack(y + first, out);
     return;
   }
 #pragma unroll
   for (int i = 0; i < 4; ++i)
-    if (first + i < n) y[first + i] = out.value[i];
+    if (first + i < n) y[first + i] = narrow<T>(out.v[i]);
 }
 
-template <class Make>
+template <class T, class Make>
 void fill_blocks(CudaContext& ctx, const RandomStream& stream, const View& y, const char* op,
                  const Make& make) {
   if (!stream.sample_at)
     refuse_capture(op, "every replay would draw the same numbers; nn::Dropout is made for it");
-  on_float(y.dtype, op, [&](auto zero) {
-    using T = decltype(zero);
-    const int64_t n = y.numel();
-    check(n <= int64_t{4} * UINT32_MAX, "[random] too many elements for one stream:", n);
-    T* to = y.as<T>();
-    const bool aligned = reinterpret_cast<uintptr_t>(to) % 16 == 0;
-    launch(ctx, op, random_kernel<T, Make>,
-           {.grid = divide_up(divide_up(n, 4), kBlock), .block = kBlock}, make, stream, n, aligned,
-           to);
-  });
+  const int64_t n = y.numel();
+  check(n <= int64_t{4} * UINT32_MAX, "[random] too many elements for one stream:", n);
+  T* to = y.as<T>();
+  launch(ctx, op, random_kernel<T, Make>,
+         {.grid = divide_up(divide_up(n, 4), kBlock), .block = kBlock}, make, stream, n,
+         aligned16(to), to);
 }
 
 }  // namespace
 
 void fill_uniform(CudaContext& ctx, const RandomStream& stream, double low, double high,
                   const View& y) {
-  fill_blocks(ctx, stream, y, "uniform", Uniform{low, high});
+  on_float(y.dtype, "uniform", [&]<class T>(T) {
+    fill_blocks<T>(ctx, stream, y, "uniform", Uniform{low, high});
+  });
 }
 
 void fill_normal(CudaContext& ctx, const RandomStream& stream, double mean, double stddev,
                  const View& y) {
-  fill_blocks(ctx, stream, y, "normal", Normal{mean, stddev});
+  on_float(y.dtype, "normal", [&]<class T>(T) {
+    fill_blocks<T>(ctx, stream, y, "normal", Normal{mean, stddev});
+  });
 }
 
 void fill_dropout_mask(CudaContext& ctx, const RandomStream& stream, double p, const View& mask) {
-  fill_blocks(ctx, stream, mask, "dropout", Mask{p, p < 1 ? 1 / (1 - p) : 0.0});
+  on_float_or_bf16(mask.dtype, "dropout", [&]<class T>(T) {
+    fill_blocks<T>(ctx, stream, mask, "dropout", Mask{p, p < 1 ? 1 / (1 - p) : 0.0});
+  });
 }
 
 }  // namespace ditto::kernels

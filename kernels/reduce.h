@@ -1,8 +1,8 @@
 // Reductions over one group of adjacent dimensions: x seen as (outer, reduce, inner), y as (outer,
 // inner).
 //
-// f32 input accumulates in double. The split of the work is fixed by the sizes, never by the number
-// of threads, so results are the same bytes for any thread count.
+// bf16 is widened to f32, f32 accumulates in double. The split of the work is fixed by the sizes,
+// never by the number of threads, so results are the same bytes for any thread count.
 #pragma once
 
 #include "core/context.h"

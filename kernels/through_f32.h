@@ -1,8 +1,8 @@
 // through_f32: lets a kernel for f32 serve bf16 views. Inputs are widened into copies, results
 // rounded back.
 //
-// bf16 on the CPU is for tests of the mixed precision policy, so it may cost a copy. The CUDA
-// kernels do not take bf16 yet: they refuse it by name.
+// bf16 on the CPU is for tests of the mixed precision policy, so it may cost a copy. CUDA kernels
+// widen and round in registers (kernels/compute_type.h): only scatter_add_rows comes here.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
 // Double of the cuBLAS calls that ditto makes: checks handles, sizes, types, leading dimensions,
 // alignment, aliases and the device, and multiplies with plain loops in double when the stream gets
 // there. Inputs are rounded as the compute type and the math mode allow (TF32: 10 bits of
-// mantissa).
+// mantissa). Results of 16 bits are rounded once, unless the math mode lets the library join split
+// sums in them.
 #include <cublas_v2.h>
 
 #include <algorithm>
@@ -125,6 +126,17 @@ bool types_supported(const Gemm& g) {
   return sum;
 }
 
+// The sum in one piece, or in four that are joined in bf16.
+double product(int64_t k, const double* a, const double* b, bool split) {
+  if (!split) return dot(k, a, b);
+  float sum = 0;
+  for (int64_t part = 0; part < 4; ++part) {
+    const int64_t begin = k * part / 4, end = k * (part + 1) / 4;
+    sum = from_bf16(to_bf16(sum + static_cast<float>(dot(end - begin, a + begin, b + begin))));
+  }
+  return static_cast<double>(sum);
+}
+
 cublasStatus_t run(cublasHandle_t handle, Gemm g) {
   const cublasContext* context = find(handle);
   if (!context) return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -182,8 +194,11 @@ cublasStatus_t run(cublasHandle_t handle, Gemm g) {
                     (g.compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
                      (context->math & 0xf) == CUBLAS_TF32_TENSOR_OP_MATH);
   const bool bf16 = g.compute == CUBLAS_COMPUTE_32F_FAST_16BF;
+  const bool split = g.c.type == CUDA_R_16BF &&
+                     !(context->math & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
   const cudaError_t error = enqueue(
-      context->stream, g.name, std::move(accesses), [g, ta, tb, alpha, beta, reads, tf32, bf16] {
+      context->stream, g.name, std::move(accesses),
+      [g, ta, tb, alpha, beta, reads, tf32, bf16, split] {
         // Rows of op(A) and columns of op(B), widened.
         const auto widened = [&](const Matrix& x, bool across, int64_t batch, int64_t vectors) {
           std::vector<double> values(static_cast<size_t>(vectors * g.k));
@@ -202,7 +217,8 @@ cublasStatus_t run(cublasHandle_t handle, Gemm g) {
           if (reads) a = widened(g.a, !ta, batch, g.m), b = widened(g.b, tb, batch, g.n);
           for (int64_t j = 0; j < g.n; ++j)
             for (int64_t i = 0; i < g.m; ++i) {
-              const double sum = reads ? dot(g.k, a.data() + i * g.k, b.data() + j * g.k) : 0.0;
+              const double sum =
+                  reads ? product(g.k, a.data() + i * g.k, b.data() + j * g.k, split) : 0.0;
               // beta = 0: C is not read.
               store(g.c, batch, i, j, alpha * sum + (beta == 0 ? 0.0 : beta * g.c.at(batch, i, j)));
             }

@@ -5,7 +5,9 @@
 // foreign streams are findings. With a seed other than 0, algorithms that the ranking offers may
 // refuse to run, differently for every shape. Convolutions are plain loops in double, over any
 // strides; inputs are rounded to TF32 where the math type allows it, and algorithms that are not
-// deterministic on hardware sum floats in an order of their own.
+// deterministic on hardware sum floats in an order of their own. bfloat16 (NHWC, computed in f32)
+// is summed in float and rounded once; where FMA instructions alone are allowed nothing runs: it
+// lives on the tensor cores.
 #include <cudnn.h>
 
 #include <algorithm>
@@ -87,6 +89,10 @@ cudnnStatus_t destroy(const char* function, T* object) {
   return CUDNN_STATUS_BAD_PARAM;
 }
 
+bool is_supported(cudnnDataType_t type) {
+  return type == CUDNN_DATA_FLOAT || type == CUDNN_DATA_DOUBLE || type == CUDNN_DATA_BFLOAT16;
+}
+
 enum class Pass { Forward, BackwardData, BackwardWeights };
 
 // Where element (n, c, h, w) lies.
@@ -108,7 +114,8 @@ struct Problem {
   cudnnConvolutionStruct conv;
 
   bool wide() const { return x.type == CUDNN_DATA_DOUBLE; }
-  size_t element() const { return wide() ? 8 : 4; }
+  bool narrow() const { return x.type == CUDNN_DATA_BFLOAT16; }
+  size_t element() const { return wide() ? 8 : narrow() ? 2 : 4; }
   size_t x_bytes() const { return element() * static_cast<size_t>(x.n) * x.c * x.h * x.w; }
   size_t y_bytes() const { return element() * static_cast<size_t>(y.n) * y.c * y.h * y.w; }
   size_t w_bytes() const { return element() * static_cast<size_t>(w.k) * w.c * w.h * w.w; }
@@ -156,10 +163,13 @@ cudnnStatus_t make_problem(const char* function, Pass pass, cudnnTensorDescripto
   if (y->n != x->n || y->c != w->k || y->h != oh || y->w != ow)
     return wrong("y is " + text(y->n, y->c, y->h, y->w) +
                  " (N, C, H, W), but the convolution gives " + text(x->n, w->k, oh, ow));
-  if ((x->type == CUDNN_DATA_FLOAT) != (conv->compute == CUDNN_DATA_FLOAT))
-    return wrong("the compute type is not that of the data");
+  if (conv->compute != (x->type == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT))
+    return wrong("the compute type does not go with the data");
   if (x->format != y->format || x->format != w->format) return CUDNN_STATUS_NOT_SUPPORTED;
   if (x->type == CUDNN_DATA_DOUBLE && x->format == CUDNN_TENSOR_NHWC)
+    return CUDNN_STATUS_NOT_SUPPORTED;
+  if (x->type == CUDNN_DATA_BFLOAT16 &&
+      (x->format != CUDNN_TENSOR_NHWC || conv->math == CUDNN_FMA_MATH))
     return CUDNN_STATUS_NOT_SUPPORTED;
   return CUDNN_STATUS_SUCCESS;
 }
@@ -237,6 +247,13 @@ template <class Sum>
   }
 }
 
+struct Bfloat {
+  uint16_t bits = 0;
+  explicit Bfloat(double value) : bits(to_bf16(static_cast<float>(value))) {}
+  explicit operator float() const { return from_bf16(bits); }
+  explicit operator double() const { return static_cast<double>(from_bf16(bits)); }
+};
+
 template <class T, class Sum>
 void compute(const Problem& p, const T* first, const T* second, T* out, double alpha, double beta,
              int64_t first_image) {
@@ -244,7 +261,8 @@ void compute(const Problem& p, const T* first, const T* second, T* out, double a
   const auto widened = [tf32](const T* values, size_t bytes) {
     std::vector<Sum> sums(bytes / sizeof(T));
     for (size_t i = 0; i < sums.size(); ++i)
-      sums[i] = static_cast<Sum>(tf32 ? to_tf32(static_cast<float>(values[i])) : values[i]);
+      sums[i] = tf32 ? static_cast<Sum>(to_tf32(static_cast<float>(values[i])))
+                     : static_cast<Sum>(values[i]);
     return sums;
   };
   const bool forward = p.pass == Pass::Forward, weights = p.pass == Pass::BackwardWeights;
@@ -331,6 +349,10 @@ cudnnStatus_t run(const Problem& p, const Call& call) {
       compute<double, double>(p, static_cast<const double*>(call.first),
                               static_cast<const double*>(call.second),
                               static_cast<double*>(call.out), alpha, beta, 0);
+    else if (p.narrow())
+      compute<Bfloat, float>(p, static_cast<const Bfloat*>(call.first),
+                             static_cast<const Bfloat*>(call.second),
+                             static_cast<Bfloat*>(call.out), alpha, beta, start);
     else if (stable)
       compute<float, double>(p, static_cast<const float*>(call.first),
                              static_cast<const float*>(call.second), static_cast<float*>(call.out),
@@ -401,8 +423,8 @@ cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t descriptor,
                                          cudnnTensorFormat_t format, cudnnDataType_t type, int n,
                                          int c, int h, int w) {
   if (!is_live(descriptor) || n < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
-  if ((format != CUDNN_TENSOR_NHWC && format != CUDNN_TENSOR_NCHW) ||
-      (type != CUDNN_DATA_FLOAT && type != CUDNN_DATA_DOUBLE) || int64_t{n} * c * h * w > INT32_MAX)
+  if ((format != CUDNN_TENSOR_NHWC && format != CUDNN_TENSOR_NCHW) || !is_supported(type) ||
+      int64_t{n} * c * h * w > INT32_MAX)
     return CUDNN_STATUS_NOT_SUPPORTED;
   *descriptor = {true, type, format, n, c, h, w};
   return CUDNN_STATUS_SUCCESS;
@@ -417,8 +439,7 @@ cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t descriptor) {
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t descriptor, cudnnDataType_t type,
                                          cudnnTensorFormat_t format, int k, int c, int h, int w) {
   if (!is_live(descriptor) || k < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
-  if ((format != CUDNN_TENSOR_NHWC && format != CUDNN_TENSOR_NCHW) ||
-      (type != CUDNN_DATA_FLOAT && type != CUDNN_DATA_DOUBLE))
+  if ((format != CUDNN_TENSOR_NHWC && format != CUDNN_TENSOR_NCHW) || !is_supported(type))
     return CUDNN_STATUS_NOT_SUPPORTED;
   *descriptor = {true, type, format, k, c, h, w};
   return CUDNN_STATUS_SUCCESS;

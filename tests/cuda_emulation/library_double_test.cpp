@@ -209,6 +209,69 @@ TEST_CASE(
         CUDNN_STATUS_SUCCESS);  // for the destructor
 }
 
+TEST_CASE("cuBLAS double: bfloat16 is summed in f32, split sums only where the math mode lets it") {
+  const Clean clean;
+  const Blas blas;
+  // 1 and three times 2^-9: joined in bfloat16 one after the other, they would be lost.
+  const std::vector<uint16_t> values = {to_bf16(1), to_bf16(1.0f / 512), to_bf16(1.0f / 512),
+                                        to_bf16(1.0f / 512)};
+  DeviceArray<uint16_t> a(values), b(std::vector<uint16_t>(4, to_bf16(1))), c(1);
+  DeviceArray<float> wide(1);
+  const float one = 1, zero = 0;
+  const auto multiply = [&](void* out, cudaDataType type, cublasComputeType_t compute) {
+    const cublasStatus_t status = cublasGemmEx_64(
+        blas.handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 4, &one, a.data, CUDA_R_16BF, 1, b.data,
+        CUDA_R_16BF, 4, &zero, out, type, 1, compute, CUBLAS_GEMM_DEFAULT);
+    ok(cudaDeviceSynchronize());
+    return status;
+  };
+  for (const bool split : {true, false}) {
+    cublasSetMathMode(blas.handle, split ? CUBLAS_DEFAULT_MATH
+                                         : CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
+    CHECK(multiply(c.data, CUDA_R_16BF, CUBLAS_COMPUTE_32F) == CUBLAS_STATUS_SUCCESS);
+    CHECK(from_bf16(c.host()[0]) == (split ? 1 : 1 + 1.0f / 128));
+    CHECK(multiply(wide.data, CUDA_R_32F, CUBLAS_COMPUTE_32F) == CUBLAS_STATUS_SUCCESS);
+    CHECK(wide.host()[0] == 1 + 3.0f / 512);
+  }
+  CHECK(multiply(c.data, CUDA_R_16BF, CUBLAS_COMPUTE_64F) == CUBLAS_STATUS_NOT_SUPPORTED);
+}
+
+TEST_CASE("cuDNN double: bfloat16 runs over NHWC with f32 sums, on tensor cores") {
+  const Clean clean;
+  Convolution c;
+  const auto describe = [&](cudnnTensorFormat_t format, cudnnDataType_t compute) {
+    cudnnSetTensor4dDescriptor(c.x, format, CUDNN_DATA_BFLOAT16, 1, 2, 4, 4);
+    cudnnSetTensor4dDescriptor(c.y, format, CUDNN_DATA_BFLOAT16, 1, 3, 4, 4);
+    cudnnSetFilter4dDescriptor(c.w, CUDNN_DATA_BFLOAT16, format, 3, 2, 3, 3);
+    cudnnSetConvolution2dDescriptor(c.conv, 1, 1, 1, 1, 1, 1, CUDNN_CROSS_CORRELATION, compute);
+  };
+  std::vector<uint16_t> ones(54, to_bf16(1)), pixels(32, to_bf16(1));
+  pixels[0] = to_bf16(1 + 1.0f / 128);
+  DeviceArray<uint16_t> x(pixels), w(ones), y(48);
+  const auto run = [&] {
+    const float one = 1, zero = 0;
+    const cudnnStatus_t status = cudnnConvolutionForward(
+        c.handle, &one, c.x, x.data, c.w, w.data, c.conv, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+        nullptr, 0, &zero, c.y, y.data);
+    ok(cudaDeviceSynchronize());
+    return status;
+  };
+  describe(CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT);
+  cudnnSetConvolutionMathType(c.conv, CUDNN_TENSOR_OP_MATH);
+  CHECK(run() == CUDNN_STATUS_SUCCESS);
+  CHECK(from_bf16(y.host()[0]) == 8);    // 8 + 2^-7, rounded once
+  CHECK(from_bf16(y.host()[15]) == 18);  // inside
+  cudnnSetConvolutionMathType(c.conv, CUDNN_FMA_MATH);
+  CHECK(run() == CUDNN_STATUS_NOT_SUPPORTED);
+  cudnnSetConvolutionMathType(c.conv, CUDNN_TENSOR_OP_MATH);
+  describe(CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT);
+  CHECK(run() == CUDNN_STATUS_NOT_SUPPORTED);
+  CHECK(of_kind("wrong-descriptor").empty());
+  describe(CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16);  // sums in bfloat16
+  CHECK(run() == CUDNN_STATUS_BAD_PARAM);
+  CHECK(of_kind("wrong-descriptor").size() == 1);
+}
+
 TEST_CASE("library doubles: roundings of TF32 and bfloat16") {
   CHECK(to_tf32(1 + 1.0f / 1024) == 1 + 1.0f / 1024);
   CHECK(to_tf32(1 + 1.0f / 2048) == 1.0f);  // a tie goes to the even neighbour

@@ -17,14 +17,15 @@ const Shape kShapes[] = {{0, 4},    {1, 1},    {31, 1},  {33, 3},
 
 TEST_CASE("batch_norm statistics: CUDA as CPU, also far from zero") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const Shape& shape : kShapes)
       for (const double shift : {0.0, 300.0}) {
         INFO(to_string(dtype) << " " << to_string(shape) << " + " << shift);
         const Shape channels{shape[1]};
+        const Dtype kept = kept_dtype(dtype);
         // A mean of 300 in f32 is known to 300 eps, and the deviations with it.
         expect_same_on_cuda({random_array(shape, dtype, 1, 1, shift)},
-                            {Array(channels, dtype), Array(channels, dtype)},
+                            {Array(channels, kept), Array(channels, kept)},
                             tolerance_of(dtype, shift > 0 ? 1e-4 : 2e-6),
                             [](auto& ctx, const Views& in, const Views& out) {
                               batch_norm_statistics(ctx, in[0], out[0], out[1]);
@@ -52,17 +53,17 @@ TEST_CASE("batch_norm finish: CUDA as CPU, running statistics or not") {
 
 TEST_CASE("batch_norm apply and backward: CUDA as CPU") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const Shape& shape : kShapes)
       for (const int variant : {0, 1, 2, 3, 4}) {
         const bool relu = variant % 2 == 1, residual = variant >= 2, affine = variant != 4;
         INFO(to_string(dtype) << " " << to_string(shape) << " variant " << variant);
         const Shape channels{shape[1]};
+        const Dtype kept = kept_dtype(dtype);
         const Array x = random_array(shape, dtype, 1), skip = random_array(shape, dtype, 2),
-                    mean = random_array(channels, dtype, 3, 0.2),
-                    invstd = random_array(channels, dtype, 4, 0.1, 1),
-                    gamma = random_array(channels, dtype, 5),
-                    beta = random_array(channels, dtype, 6);
+                    mean = random_array(channels, kept, 3, 0.2),
+                    invstd = random_array(channels, kept, 4, 0.1, 1),
+                    gamma = random_array(channels, kept, 5), beta = random_array(channels, kept, 6);
         const double tolerance = tolerance_of(dtype);
         expect_same_on_cuda({x, mean, invstd, gamma, beta, skip}, {Array(shape, dtype)}, tolerance,
                             [&](auto& ctx, const Views& in, const Views& out) {
@@ -76,7 +77,7 @@ TEST_CASE("batch_norm apply and backward: CUDA as CPU") {
         for (const bool training : {false, true})
           expect_same_on_cuda(
               {dy, x, y, mean, invstd, gamma},
-              {Array(shape, dtype), Array(channels, dtype), Array(channels, dtype),
+              {Array(shape, dtype), Array(channels, kept), Array(channels, kept),
                Array(shape, dtype)},
               tolerance_of(dtype, 2e-6 * depth), [&](auto& ctx, const Views& in, const Views& out) {
                 batch_norm_backward(ctx, in[0], in[1], relu ? in[2] : View{}, in[3], in[4],

@@ -10,7 +10,7 @@ using namespace ditto::testing;
 
 TEST_CASE("gather_rows and scatter_add_rows: CUDA as CPU") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const int64_t n : {1, 33, 257})
       for (const int64_t m : {0, 1, 31, 70, 255})
         for (const int64_t columns : {1, 3, 32, 100}) {

@@ -26,12 +26,7 @@ void compare(Dtype dtype, int64_t m, int64_t n, int64_t k, const MatmulParams& p
   for (Array* array : {&a, &b, &c})  // an address, also where there is no element
     if (array->bytes.empty()) array->bytes.resize(8);
   if (p.beta == 0)  // is not read
-    for (int64_t i = 0; i < m * n; ++i) {
-      if (dtype == Dtype::F64)
-        c.data<double>()[i] = std::numeric_limits<double>::quiet_NaN();
-      else
-        c.data<float>()[i] = std::numeric_limits<float>::quiet_NaN();
-    }
+    for (int64_t i = 0; i < m * n; ++i) c.set(i, std::numeric_limits<double>::quiet_NaN());
   expect_same_on_cuda(
       {a, b}, {c}, tolerance_of(dtype, 1e-6) * static_cast<double>(k + 1),
       [&](auto& ctx, const Views& in, const Views& out) { matmul(ctx, in[0], in[1], out[0], p); });
@@ -41,7 +36,7 @@ void compare(Dtype dtype, int64_t m, int64_t n, int64_t k, const MatmulParams& p
 
 TEST_CASE("matmul: CUDA as CPU, all transposes and scales, odd and empty sizes") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (bool ta : {false, true})
       for (bool tb : {false, true})
         for (const auto& [alpha, beta] :

@@ -36,6 +36,20 @@ struct Array {
   const T* data() const {
     return reinterpret_cast<const T*>(bytes.data());
   }
+  // Elements of floats, widened or rounded.
+  double at(int64_t i) const {
+    if (dtype == Dtype::F64) return data<double>()[i];
+    if (dtype == Dtype::BF16) return static_cast<double>(static_cast<float>(data<BFloat16>()[i]));
+    return static_cast<double>(data<float>()[i]);
+  }
+  void set(int64_t i, double value) {
+    if (dtype == Dtype::F64)
+      data<double>()[i] = value;
+    else if (dtype == Dtype::BF16)
+      data<BFloat16>()[i] = BFloat16(static_cast<float>(value));
+    else
+      data<float>()[i] = static_cast<float>(value);
+  }
 };
 
 // Normal numbers, scaled.
@@ -43,13 +57,7 @@ inline Array random_array(const Shape& shape, Dtype dtype, uint64_t seed, double
                           double shift = 0) {
   Array array(shape, dtype);
   Rng rng(seed);
-  for (int64_t i = 0; i < shape.numel(); ++i) {
-    const double value = shift + scale * rng.normal();
-    if (dtype == Dtype::F64)
-      array.data<double>()[i] = value;
-    else
-      array.data<float>()[i] = static_cast<float>(value);
-  }
+  for (int64_t i = 0; i < shape.numel(); ++i) array.set(i, shift + scale * rng.normal());
   return array;
 }
 // Whole numbers in [0, n).
@@ -113,16 +121,19 @@ inline View host_view(Array& array) {
           contiguous_strides(array.shape)};
 }
 
-// The first difference beyond tolerance * (1 + |expected|), or "". NaN equals NaN.
+// What is kept beside arrays of `dtype`: statistics and parameters of bf16 stay f32.
+inline Dtype kept_dtype(Dtype dtype) { return dtype == Dtype::BF16 ? Dtype::F32 : dtype; }
+
+// The first difference beyond tolerance * (1 + |expected|), or "". NaN equals NaN. bf16 may also go
+// to a neighbour: both sides round, and a small difference may cross the middle.
 inline std::string difference(const Array& expected, const Array& got, double tolerance) {
   if (!is_floating(expected.dtype))
     return expected.bytes == got.bytes ? "" : "integers differ in " + to_string(expected.shape);
   for (int64_t i = 0; i < expected.shape.numel(); ++i) {
-    const bool wide = expected.dtype == Dtype::F64;
-    const double a = wide ? expected.data<double>()[i] : expected.data<float>()[i];
-    const double b = wide ? got.data<double>()[i] : got.data<float>()[i];
+    const double a = expected.at(i), b = got.at(i);
     if (std::isnan(a) ? std::isnan(b) : a == b) continue;
-    if (!(std::fabs(a - b) <= tolerance * (1 + std::fabs(a))))
+    const double neighbour = expected.dtype == Dtype::BF16 ? std::fabs(a) / 128 : 0;
+    if (!(std::fabs(a - b) <= tolerance * (1 + std::fabs(a)) + neighbour))
       return "element " + std::to_string(i) + " of " + to_string(expected.shape) + " is " +
              error_text(b) + ", not " + error_text(a);
   }

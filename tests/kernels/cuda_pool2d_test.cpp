@@ -13,17 +13,13 @@ TEST_CASE("pool2d: CUDA as CPU") {
   const Shape shapes[] = {{0, 4, 4, 3}, {2, 5, 7, 1}, {1, 6, 6, 4}, {3, 9, 4, 33}, {2, 8, 8, 64}};
   const Pool2dParams params[] = {
       {2, 0, 0, true}, {3, 2, 1, true}, {3, 1, 1, false}, {1, 2, 0, true}};
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const Shape& shape : shapes)
       for (const Pool2dParams& p : params) {
         INFO(to_string(dtype) << " " << to_string(shape) << " kernel " << p.kernel);
         Array x = random_array(shape, dtype, 1);
-        for (int64_t i = 0; i < shape.numel(); i += 7) {  // ties and NaN
-          if (dtype == Dtype::F64)
-            x.data<double>()[i] = i % 3 == 0 ? NAN : 1.0;
-          else
-            x.data<float>()[i] = i % 3 == 0 ? NAN : 1.0f;
-        }
+        for (int64_t i = 0; i < shape.numel(); i += 7)  // ties and NaN
+          x.set(i, i % 3 == 0 ? NAN : 1.0);
         const Shape out_shape = pool2d_output_shape(host_view(x), p);
         const Array y(out_shape, dtype);
         expect_same_on_cuda({x}, {y, Array(out_shape, Dtype::I32)}, 0,

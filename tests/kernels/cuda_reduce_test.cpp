@@ -24,7 +24,7 @@ Shape reduced(const ReduceSizes& s) { return {s.outer, s.inner}; }
 
 TEST_CASE("reduce_sum: CUDA as CPU") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const ReduceSizes& sizes : kSizes) {
       INFO(to_string(dtype) << " " << to_string(full(sizes)));
       const double depth = std::sqrt(static_cast<double>(sizes.reduce) + 1);
@@ -38,7 +38,7 @@ TEST_CASE("reduce_sum: CUDA as CPU") {
 
 TEST_CASE("reduce_max: CUDA as CPU, ties, NaN and infinities included") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64})
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const ReduceSizes& sizes : kSizes) {
       if (sizes.reduce == 0) continue;
       INFO(to_string(dtype) << " " << to_string(full(sizes)));
@@ -48,10 +48,7 @@ TEST_CASE("reduce_max: CUDA as CPU, ties, NaN and infinities included") {
         const double special[] = {NAN, INFINITY, -INFINITY, 2.5};
         if (!rng.chance(i % 3 == 0 ? 0.03 : 0.3)) continue;
         const double value = i % 3 == 0 ? special[rng.below(4)] : 1.5;
-        if (dtype == Dtype::F64)
-          x.data<double>()[i] = value;
-        else
-          x.data<float>()[i] = static_cast<float>(value);
+        x.set(i, value);
       }
       expect_same_on_cuda({x}, {Array(reduced(sizes), dtype), Array(reduced(sizes), Dtype::I64)}, 0,
                           [&](auto& ctx, const Views& in, const Views& out) {
