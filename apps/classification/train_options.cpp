@@ -151,9 +151,8 @@ void declare(Config& config, TrainOptions& o) {
       .range(0, 0.999999);
   config
       .add("precision", &o.precision,
-           "of convolutions and matrix products; weights, statistics and losses stay f32; bf16 on "
-           "the "
-           "CPU only, where it is slower")
+           "of convolutions and matrix products; weights, statistics and losses stay f32; on the "
+           "CPU bf16 is slower")
       .choices({"f32", "bf16"});
   config.add("eval-every", &o.eval_every, "epochs between evaluations").above(0, 1e6);
 

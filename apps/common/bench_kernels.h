@@ -17,7 +17,7 @@ struct KernelBench {
 };
 
 // The streaming kernels of a training step on the device, on tensors of a ResNet-20's first stage
-// for `batch` images.
+// for `batch` images, in f32 and, those that mixed precision runs so, in bf16 ("..._bf16").
 std::vector<KernelBench> streaming_kernels(Device device, int64_t batch);
 
 }  // namespace ditto::apps

@@ -162,6 +162,35 @@ TEST_CASE("conformance: the CUDA device agrees with the CPU", "[conformance][gpu
   }
 }
 
+TEST_CASE("conformance: bf16 on the CUDA device agrees with the CPU, or is refused by both",
+          "[conformance][gpu]") {
+  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
+  const Deterministic guard;
+  // What the row gives, or the error's first word.
+  const auto outcome = [](const Row& row, Device device, Result* result) -> std::string {
+    try {
+      *result = run(row, make_inputs(row, Dtype::BF16, device));
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      return text.substr(0, text.find(']') + 1);
+    }
+    return "";
+  };
+  int computed = 0;
+  for (const Row& row : all_rows()) {
+    INFO(row.name);
+    Result expected, got;
+    const std::string refusal = outcome(row, kCpu, &expected);
+    CHECK(outcome(row, {DeviceType::Cuda, 0}, &got) == refusal);
+    if (!refusal.empty()) continue;
+    ++computed;
+    // Both compute in f32 and round at the end of every op: neighbouring values, now and then, of 8
+    // bits each.
+    CHECK(distance(got, expected) <= 2.0 / 256);
+  }
+  CHECK(computed >= 40);
+}
+
 TEST_CASE("conformance: inputs on two devices are an error, not a crash", "[conformance][gpu]") {
   if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
   for (const Row& row : all_rows()) {

@@ -1,4 +1,7 @@
 // Training on the CUDA device (a GPU or the emulated one) gives what the CPU gives.
+#include <numeric>
+
+#include "autograd/mixed_precision.h"
 #include "autograd/ops.h"
 #include "core/rng.h"
 #include "data/augment.h"
@@ -18,10 +21,13 @@ namespace {
 
 using testing::kCuda;
 
+// Noise, on top of one bright channel for each label, which a network can learn.
 data::ImageDataset random_images(int64_t n, int64_t side) {
   Rng rng(1);
   std::vector<uint8_t> pixels(static_cast<size_t>(n * side * side * 3));
-  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.below(256));
+  const size_t image = static_cast<size_t>(side * side * 3);
+  for (size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<uint8_t>(rng.below(176) + (i % 3 == i / image % 4 ? 80 : 0));
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) labels.push_back(i % 4);
   return data::ImageDataset("random", Tensor::from(pixels, {n, side, side, 3}),
@@ -35,18 +41,24 @@ struct Outcome {
 };
 
 // A narrow ResNet-20 with crops, mirrored images, cutout and T(CCE), pairs of replicas.
-Outcome train(Device device, Dtype dtype, int steps) {
+struct Recipe {
+  int64_t batch = 6;
+  double lr = 0.05;
+};
+Outcome train(Device device, Dtype dtype, int steps, Dtype precision = Dtype::F32,
+              const Recipe& recipe = {}) {
+  const MixedPrecision scope(precision);
   models::ResNetCifar model({.depth = 20, .width = 2, .num_classes = 4});
   nn::init(model, 3);
   model.to(dtype);
   model.to(device);
-  nn::Sgd optimizer(nn::parameter_groups(model, 1e-4), {.lr = 0.05, .momentum = 0.9});
+  nn::Sgd optimizer(nn::parameter_groups(model, 1e-4), {.lr = recipe.lr, .momentum = 0.9});
   nn::Ema ema(model, {.decay = 0.9});
   const data::ImageDataset images = random_images(24, 12);
   data::DataLoader loader(
       images, std::make_shared<data::GroupedSampler>(24, 2, 5),
       data::make_augment({.crop_padding = 2, .flip = true, .cutout = 4}, images.statistics()),
-      {.batch = 6, .drop_last = true, .workers = 0, .seed = 5});
+      {.batch = recipe.batch, .drop_last = true, .workers = 0, .seed = 5});
   const losses::ClassificationLoss loss = losses::make_loss("t-cce", {.rho = 0.5});
   Outcome outcome;
   for (int i = 0; i < steps; ++i) {
@@ -96,6 +108,34 @@ TEST_CASE("cuda training: 20 steps of a narrow ResNet-20 in f64 equal the CPU's"
 TEST_CASE("cuda training: 3 steps of a narrow ResNet-20 in f32 equal the CPU's", "[gpu]") {
   DITTO_NEEDS_CUDA();
   CHECK(distance(train(kCuda, Dtype::F32, 3), train(kCpu, Dtype::F32, 3)) <= 1e-4);
+}
+
+TEST_CASE("cuda training: 20 steps in bf16 learn what the CPU learns in bf16 and in f32", "[gpu]") {
+  DITTO_NEEDS_CUDA();
+  // Larger batches and a smaller rate than above: there single losses jump, whatever the precision.
+  const Recipe recipe{.batch = 24, .lr = 0.02};
+  const auto losses = [&](Device device, Dtype precision) {
+    return train(device, Dtype::F32, 20, precision, recipe).losses;
+  };
+  const std::vector<double> exact = losses(kCpu, Dtype::F32), cpu = losses(kCpu, Dtype::BF16),
+                            cuda = losses(kCuda, Dtype::BF16);
+  const auto mean = [](const std::vector<double>& losses, size_t begin) {
+    return std::accumulate(losses.begin() + static_cast<int64_t>(begin),
+                           losses.begin() + static_cast<int64_t>(begin + 5), 0.0) /
+           5;
+  };
+  std::string text;
+  for (size_t i = 0; i < exact.size(); ++i)
+    text += std::to_string(exact[i]) + " " + std::to_string(cpu[i]) + " " +
+            std::to_string(cuda[i]) + "\n";
+  INFO("losses of f32 on the CPU, bf16 on the CPU, bf16 on CUDA\n" << text);
+  CHECK(cuda != exact);  // it was rounded
+  CHECK(cuda.front() == Approx(cpu.front()).epsilon(0.002));
+  for (const auto* each : {&exact, &cpu, &cuda}) CHECK(mean(*each, 15) < 0.7 * mean(*each, 0));
+  for (size_t i = 0; i < exact.size(); ++i) {
+    CHECK(std::fabs(cuda[i] - cpu[i]) < 0.03 * exact.front());
+    CHECK(std::fabs(cuda[i] - exact[i]) < 0.06 * exact.front());
+  }
 }
 
 TEST_CASE("cuda training: the same bits in every run", "[gpu]") {
