@@ -95,14 +95,17 @@ void expect_streaming(const std::string& what, const std::vector<View>& views,
 TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sectors") {
   if (!emulation::checker::active()) DITTO_SKIP("kernels are not instrumented in this build");
   const InOrder in_order;
-  for (const Dtype dtype : {Dtype::F32, Dtype::F64}) {
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16}) {
     INFO(to_string(dtype));
     Tensors make;
-    const Shape shape{kRows, kColumns}, channels{kColumns};
+    // bf16: larger than the cache, too, and what belongs to channels is f32.
+    const int64_t rows_of_all = dtype == Dtype::BF16 ? 2 * kRows : kRows;
+    const Dtype kept = kept_dtype(dtype);
+    const Shape shape{rows_of_all, kColumns}, channels{kColumns};
     const View a = make(shape, dtype), b = make(shape, dtype), y = make(shape, dtype);
-    const View mean = make(channels, dtype), gamma = make(channels, dtype);
-    const View beta = make(channels, dtype), invstd = make.positive(channels, dtype);
-    const View variance = make.positive(channels, dtype);
+    const View mean = make(channels, kept), gamma = make(channels, kept);
+    const View beta = make(channels, kept), invstd = make.positive(channels, kept);
+    const View variance = make.positive(channels, kept);
 
     SECTION("elementwise " + to_string(dtype)) {
       expect_streaming("relu", {a, y},
@@ -114,6 +117,11 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       expect_streaming("fill", {y}, [&](auto& ctx) { kernels::fill(ctx, 1.0, y); });
       expect_streaming("accumulate", {a, y, y},
                        [&](auto& ctx) { kernels::accumulate(ctx, a, 1.0, y); });
+      const View f32 = make(shape, Dtype::F32);
+      if (dtype == Dtype::BF16) {
+        expect_streaming("cast down", {f32, y}, [&](auto& ctx) { kernels::copy(ctx, f32, y); });
+        expect_streaming("cast up", {y, f32}, [&](auto& ctx) { kernels::copy(ctx, y, f32); });
+      }
     }
     SECTION("batch norm " + to_string(dtype)) {
       expect_streaming("statistics", {a},
@@ -126,64 +134,67 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       });
       // The sums over a channel must be known before the first dx: dy, x and y are read twice.
       const View dy = make(shape, dtype), dx = make(shape, dtype);
-      const View dgamma = make(channels, dtype), dbeta = make(channels, dtype);
+      const View dgamma = make(channels, kept), dbeta = make(channels, kept);
       expect_streaming("backward", {dy, a, y, dy, a, y, dx}, [&](auto& ctx) {
         kernels::batch_norm_backward(ctx, dy, a, y, mean, invstd, gamma, true, dx, dgamma, dbeta,
                                      {});
       });
     }
-    SECTION("softmax and cross-entropy " + to_string(dtype)) {
-      for (const int64_t classes : {10, 100}) {
-        const int64_t rows = kRows * kColumns / classes / 2;
-        const View logits = make({rows, classes}, dtype), out = make({rows, classes}, dtype);
-        const View labels = make.indices({rows}, Dtype::I64, classes);
-        const View loss = make({rows}, dtype), lse = make({rows}, Dtype::F64);
-        expect_streaming("softmax", {logits, out},
-                         [&](auto& ctx) { kernels::softmax_forward(ctx, logits, out); });
-        expect_streaming("cross_entropy", {logits, labels, loss, lse}, [&](auto& ctx) {
-          kernels::cross_entropy_forward(ctx, logits, labels, {}, loss, lse, {});
-        });
-        const View soft = make({rows, classes}, dtype);
-        expect_streaming("softmax backward", {logits, soft, out},
-                         [&](auto& ctx) { kernels::softmax_backward(ctx, logits, soft, out); });
-        expect_streaming("cross_entropy of soft targets", {logits, soft, loss, lse},
-                         [&](auto& ctx) {
-                           kernels::cross_entropy_forward(ctx, logits, {}, soft, loss, lse, {});
-                         });
-        expect_streaming(
-            "cross_entropy backward", {loss, logits, labels, lse, out}, [&](auto& ctx) {
-              kernels::cross_entropy_backward(ctx, loss, logits, labels, {}, lse, out, {});
-            });
+    // Losses and optimizers keep to f32 where activations are bf16.
+    if (dtype != Dtype::BF16) SECTION("softmax and cross-entropy " + to_string(dtype)) {
+        for (const int64_t classes : {10, 100}) {
+          const int64_t rows = kRows * kColumns / classes / 2;
+          const View logits = make({rows, classes}, dtype), out = make({rows, classes}, dtype);
+          const View labels = make.indices({rows}, Dtype::I64, classes);
+          const View loss = make({rows}, dtype), lse = make({rows}, Dtype::F64);
+          expect_streaming("softmax", {logits, out},
+                           [&](auto& ctx) { kernels::softmax_forward(ctx, logits, out); });
+          expect_streaming("cross_entropy", {logits, labels, loss, lse}, [&](auto& ctx) {
+            kernels::cross_entropy_forward(ctx, logits, labels, {}, loss, lse, {});
+          });
+          const View soft = make({rows, classes}, dtype);
+          expect_streaming("softmax backward", {logits, soft, out},
+                           [&](auto& ctx) { kernels::softmax_backward(ctx, logits, soft, out); });
+          expect_streaming("cross_entropy of soft targets", {logits, soft, loss, lse},
+                           [&](auto& ctx) {
+                             kernels::cross_entropy_forward(ctx, logits, {}, soft, loss, lse, {});
+                           });
+          expect_streaming(
+              "cross_entropy backward", {loss, logits, labels, lse, out}, [&](auto& ctx) {
+                kernels::cross_entropy_backward(ctx, loss, logits, labels, {}, lse, out, {});
+              });
+        }
       }
-    }
-    SECTION("optimizers " + to_string(dtype)) {
-      const View weight = make(shape, dtype), first = make(shape, dtype);
-      const View second = make.positive(shape, dtype);
-      expect_streaming("sgd", {weight, weight, a, first, first}, [&](auto& ctx) {
-        const kernels::SgdSlot slot{weight, a, first};
-        kernels::sgd_update(ctx, std::span(&slot, 1), {0.1, 0.9, 1e-4, true, false});
-      });
-      expect_streaming("adam", {weight, weight, a, first, first, second, second}, [&](auto& ctx) {
-        const kernels::AdamSlot slot{weight, a, first, second};
-        kernels::adam_update(ctx, std::span(&slot, 1), {0.1, 0.9, 0.99, 1e-8, 0, false, 1, 1});
-      });
-      expect_streaming("average", {a, first, first}, [&](auto& ctx) {
-        const kernels::EmaSlot slot{a, first};
-        kernels::ema_update(ctx, std::span(&slot, 1), {0.9});
-      });
-    }
+    if (dtype != Dtype::BF16) SECTION("optimizers " + to_string(dtype)) {
+        const View weight = make(shape, dtype), first = make(shape, dtype);
+        const View second = make.positive(shape, dtype);
+        expect_streaming("sgd", {weight, weight, a, first, first}, [&](auto& ctx) {
+          const kernels::SgdSlot slot{weight, a, first};
+          kernels::sgd_update(ctx, std::span(&slot, 1), {0.1, 0.9, 1e-4, true, false});
+        });
+        expect_streaming("adam", {weight, weight, a, first, first, second, second}, [&](auto& ctx) {
+          const kernels::AdamSlot slot{weight, a, first, second};
+          kernels::adam_update(ctx, std::span(&slot, 1), {0.1, 0.9, 0.99, 1e-8, 0, false, 1, 1});
+        });
+        expect_streaming("average", {a, first, first}, [&](auto& ctx) {
+          const kernels::EmaSlot slot{a, first};
+          kernels::ema_update(ctx, std::span(&slot, 1), {0.9});
+        });
+      }
     SECTION("reductions and pooling " + to_string(dtype)) {
+      const View column_sums = make(channels, dtype);
       expect_streaming("sum of columns", {a}, [&](auto& ctx) {
-        kernels::reduce_sum(ctx, a, mean, {1, kRows, kColumns}, 1.0);
+        kernels::reduce_sum(ctx, a, column_sums, {1, rows_of_all, kColumns}, 1.0);
       });
-      const View row_sums = make({kRows}, dtype);
+      const View row_sums = make({rows_of_all}, dtype);
       expect_streaming("sum of rows", {a, row_sums}, [&](auto& ctx) {
-        kernels::reduce_sum(ctx, a, row_sums, {kRows, kColumns, 1}, 1.0);
+        kernels::reduce_sum(ctx, a, row_sums, {rows_of_all, kColumns, 1}, 1.0);
       });
-      const View images = make({4, 16, 16, kColumns}, dtype);
-      const View pooled = make({4, 8, 8, kColumns}, dtype);
-      const View winners = make.indices({4, 8, 8, kColumns}, Dtype::I32, 256);
-      const View means = make({4, kColumns}, dtype);
+      const int64_t n = 4 * rows_of_all / kRows;
+      const View images = make({n, 16, 16, kColumns}, dtype);
+      const View pooled = make({n, 8, 8, kColumns}, dtype);
+      const View winners = make.indices({n, 8, 8, kColumns}, Dtype::I32, 256);
+      const View means = make({n, kColumns}, dtype);
       expect_streaming("max_pool2d", {images, pooled, winners}, [&](auto& ctx) {
         kernels::max_pool2d_forward(ctx, images, pooled, winners, Pool2dParams{});
       });
