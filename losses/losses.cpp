@@ -1,9 +1,13 @@
 #include "losses/losses.h"
 
 #include "autograd/ops/group_kl.h"
+#include "losses/any_loss.h"
 #include "losses/comp_sum.h"
+#include "losses/decoupled.h"
 #include "losses/focal.h"
+#include "losses/ldr.h"
 #include "losses/targets.h"
+#include "losses/z_loss.h"
 
 namespace ditto::losses {
 namespace {
@@ -26,6 +30,16 @@ struct Entry {
 };
 
 constexpr Reduction kRows = Reduction::None;
+
+template <AnyMetric kMetric>
+RowLoss make_any_loss(const Values& v) {
+  return [v](const Tensor& z, const Tensor& y) {
+    return any_loss_logits(z, y,
+                           {.metric = kMetric,
+                            .beta = kMetric == AnyMetric::FBeta ? v["beta"] : 1,
+                            .amplification = v["amplification"]});
+  };
+}
 
 // The one table of names. Label smoothing is part of the target of losses without an option for it.
 const std::vector<Entry>& entries() {
@@ -101,6 +115,52 @@ const std::vector<Entry>& entries() {
                                 {.gamma = v["gamma"], .alpha = v["alpha"], .reduction = kRows});
          };
        }},
+      {"z-loss",
+       {{"a", 1}, {"b", 1}},
+       true,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return z_loss(z, y,
+                         {.a = v["a"],
+                          .b = v["b"],
+                          .label_smoothing = v.label_smoothing,
+                          .ignore_index = kNoIgnoredLabel,
+                          .reduction = kRows});
+         };
+       }},
+      {"ldr",
+       {{"margin", 2}, {"lambda", 1}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return ldr(z, y,
+                      {.margin = v["margin"],
+                       .lambda = v["lambda"],
+                       .ignore_index = kNoIgnoredLabel,
+                       .reduction = kRows});
+         };
+       }},
+      {"decoupled-softmax",
+       {{"temperature", 1}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return decoupled_softmax(z, y, {.temperature = v["temperature"], .reduction = kRows});
+         };
+       }},
+      {"soft-top-k",
+       {{"k", 5}, {"alpha", 2}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return soft_top_k_loss(
+               z, y, {.k = static_cast<int>(v["k"]), .alpha = v["alpha"], .reduction = kRows});
+         };
+       }},
+      {"any-accuracy", {{"amplification", 73}}, false, make_any_loss<AnyMetric::Accuracy>},
+      {"any-f", {{"beta", 1}, {"amplification", 73}}, false, make_any_loss<AnyMetric::FBeta>},
+      {"any-gmean", {{"amplification", 73}}, false, make_any_loss<AnyMetric::GMean>},
+      {"any-balanced", {{"amplification", 73}}, false, make_any_loss<AnyMetric::BalancedAccuracy>},
   };
   return table;
 }

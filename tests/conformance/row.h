@@ -62,9 +62,11 @@ std::vector<Row> shape_rows();
 std::vector<Row> nn_rows();
 std::vector<Row> loss_rows();
 std::vector<Row> pair_loss_rows();
+std::vector<Row> classification_rows();
 inline std::vector<Row> all_rows() {
   std::vector<Row> all;
-  for (auto rows : {elementwise_rows(), shape_rows(), nn_rows(), loss_rows(), pair_loss_rows()})
+  for (auto rows : {elementwise_rows(), shape_rows(), nn_rows(), loss_rows(), pair_loss_rows(),
+                    classification_rows()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }

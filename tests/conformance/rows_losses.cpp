@@ -1,7 +1,5 @@
 #include "autograd/ops.h"
-#include "losses/comp_sum.h"
 #include "losses/cross_entropy.h"
-#include "losses/focal.h"
 #include "losses/loss_transform.h"
 #include "tests/conformance/row.h"
 
@@ -58,23 +56,6 @@ std::vector<Row> loss_rows() {
           in[0], in[1], in[2],
           {.rho = 0.7, .anchor_grad = true, .mixing = losses::group_mixing(mixing)});
     });
-  add("comp_sum", {z, soft},
-      [](const Tensors& in) { return losses::comp_sum(in[0], in[1], {.tau = 1.3, .scale = 2}); });
-  rows.back().tags = {"cross_entropy"};
-  add("generalized_cross_entropy", {z, y},
-      [](const Tensors& in) { return losses::generalized_cross_entropy(in[0], in[1]); });
-  rows.back().tags = {"cross_entropy"};
-  add("smooth_adversarial", {z, Input{{6, 4}, -2, 2}, y},
-      [](const Tensors& in) { return losses::smooth_adversarial(in[0], in[1], in[2]); });
-  rows.back().tags = {"smooth_adversarial", "sub"};
-  add("softmax_focal", {z, soft},
-      [](const Tensors& in) { return losses::softmax_focal(in[0], in[1], {.gamma = 1.5}); });
-  rows.back().tags = {"cross_entropy"};
-  add("sigmoid_focal", {z, soft},
-      [](const Tensors& in) { return losses::sigmoid_focal(in[0], in[1]); });
-  add("generalized_focal", {Input{{6}, 0.1, 2}, Input::constant({6}, 0.1, 0.9)},
-      [](const Tensors& in) { return losses::generalized_focal(in[0], in[1]); });
-  rows.back().tags = {"generalized_focal", "dataset_equity"};
   return rows;
 }
 

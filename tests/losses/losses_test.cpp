@@ -3,8 +3,12 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "losses/any_loss.h"
 #include "losses/comp_sum.h"
+#include "losses/decoupled.h"
 #include "losses/focal.h"
+#include "losses/ldr.h"
+#include "losses/z_loss.h"
 #include "tests/support/catch.h"
 #include "tests/support/loss_vectors.h"
 
@@ -14,13 +18,18 @@ using namespace losses;
 namespace {
 Tensor labels() { return testing::labels_of({0, 0, 2, 2}); }
 Tensor groups() { return testing::labels_of({7, 7, 3, 3}); }
+// Its default of 5 classes is more than the tests have.
+LossConfig with_small_k(const std::string& name, LossConfig config = {}) {
+  if (name.find("soft-top-k") != std::string::npos) config.options["k"] = 1;
+  return config;
+}
 }  // namespace
 
 TEST_CASE("losses: every loss and T of it by name, from labels and from soft targets", "[losses]") {
   for (Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const std::string& name : loss_names()) {
       INFO(name << " " << to_string(dtype));
-      const ClassificationLoss loss = make_loss(name, {});
+      const ClassificationLoss loss = make_loss(name, with_small_k(name));
       for (const bool soft : {false, true}) {
         if (soft && !takes_soft_targets(name)) continue;
         for (double scale : {1.0, 1e4, -1e4, 0.0}) {
@@ -33,6 +42,7 @@ TEST_CASE("losses: every loss and T of it by name, from labels and from soft tar
           for (double g : z.grad().to_vector<double>()) CHECK(std::isfinite(g));
         }
       }
+      if (name.find("soft-top-k") != std::string::npos) continue;  // needs more classes than k
       // One row, one class.
       Tensor z = Tensor::full({1, 1}, 2.5, dtype);
       z.set_requires_grad(true);
@@ -48,7 +58,7 @@ TEST_CASE("losses: hard labels and their one-hot rows give the same", "[losses]"
   for (const std::string& name : loss_names()) {
     if (!takes_soft_targets(name)) continue;
     INFO(name);
-    const ClassificationLoss loss = make_loss(name, {});
+    const ClassificationLoss loss = make_loss(name, with_small_k(name));
     CHECK(loss(z, y, groups()).item() == Approx(loss(z, labels(), groups()).item()).epsilon(1e-13));
   }
 }
@@ -59,10 +69,11 @@ TEST_CASE("losses: T(L) is L plus rho times the mean KL, for each L", "[losses]"
   for (const std::string& name : loss_names()) {
     if (uses_groups(name)) continue;
     INFO(name);
-    const double plain = make_loss(name, {})(z, labels(), groups()).item();
-    CHECK(make_loss("t-" + name, {.rho = 0.3})(z, labels(), groups()).item() ==
+    const double plain = make_loss(name, with_small_k(name))(z, labels(), groups()).item();
+    CHECK(make_loss("t-" + name, with_small_k(name, {.rho = 0.3}))(z, labels(), groups()).item() ==
           Approx(plain + 0.3 * kl).epsilon(1e-13));
-    CHECK(make_loss("t-" + name, {.rho = 0})(z, labels(), groups()).item() == plain);
+    CHECK(make_loss("t-" + name, with_small_k(name, {.rho = 0}))(z, labels(), groups()).item() ==
+          plain);
   }
 }
 
@@ -91,6 +102,20 @@ TEST_CASE("losses: options by name reach the loss", "[losses]") {
   CHECK(value("softmax-focal", {{"gamma", 3}}) == softmax_focal(z, labels(), {.gamma = 3}).item());
   CHECK(value("sigmoid-focal", {{"gamma", 3}, {"alpha", 0.5}}) ==
         sigmoid_focal(z, labels(), {.gamma = 3, .alpha = 0.5}).item());
+  CHECK(value("z-loss", {{"a", 2}, {"b", 3}}) == z_loss(z, labels(), {.a = 2, .b = 3}).item());
+  CHECK(value("ldr", {{"margin", 1}, {"lambda", 0.5}}) ==
+        ldr(z, labels(), {.margin = 1, .lambda = 0.5}).item());
+  CHECK(value("decoupled-softmax", {{"temperature", 0.5}}) ==
+        Approx(decoupled_softmax(z, labels(), {.temperature = 0.5}).item()));
+  CHECK(value("soft-top-k", {{"k", 2}, {"alpha", 3}}) ==
+        Approx(soft_top_k_loss(z, labels(), {.k = 2, .alpha = 3}).item()));
+  const AnyMetric metrics[] = {AnyMetric::Accuracy, AnyMetric::GMean, AnyMetric::BalancedAccuracy};
+  const char* names[] = {"any-accuracy", "any-gmean", "any-balanced"};
+  for (size_t i = 0; i < 3; ++i)
+    CHECK(value(names[i], {{"amplification", 9}}) ==
+          any_loss_logits(z, labels(), {.metric = metrics[i], .amplification = 9}).item());
+  CHECK(value("any-f", {{"amplification", 9}, {"beta", 2}}) ==
+        any_loss_logits(z, labels(), {.beta = 2, .amplification = 9}).item());
 }
 
 TEST_CASE("losses: bad names and options are errors with the list", "[losses]") {

@@ -1,0 +1,86 @@
+// docs/losses.md, the names of the command line and the conformance suite list the same losses.
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "losses/losses.h"
+#include "tests/conformance/row.h"
+#include "tests/support/catch.h"
+#include "tests/support/paths.h"
+
+namespace ditto::testing {
+namespace {
+
+using Names = std::set<std::string>;
+
+// The texts between backticks.
+Names quoted(const std::string& text) {
+  Names names;
+  for (size_t at = text.find('`'); at != std::string::npos; at = text.find('`', at)) {
+    const size_t end = text.find('`', at + 1);
+    REQUIRE(end != std::string::npos);
+    names.insert(text.substr(at + 1, end - at - 1));
+    at = end + 1;
+  }
+  return names;
+}
+
+struct Table {
+  Names functions, names;
+};
+
+// Section heading -> first and second column of its table.
+std::map<std::string, Table> documented() {
+  std::ifstream file(source_path("docs/losses.md"));
+  REQUIRE(file.good());
+  std::map<std::string, Table> tables;
+  std::string line, section;
+  while (std::getline(file, line)) {
+    if (line.rfind("## ", 0) == 0) section = line.substr(3);
+    if (line.rfind("| `", 0) != 0) continue;
+    const size_t second = line.find('|', 1), third = line.find('|', second + 1);
+    REQUIRE(third != std::string::npos);
+    tables[section].functions.merge(quoted(line.substr(0, second)));
+    tables[section].names.merge(quoted(line.substr(second, third - second)));
+  }
+  return tables;
+}
+
+Names first_words(const std::vector<Row>& rows) {
+  Names words;
+  for (const Row& row : rows) words.insert(row.name.substr(0, row.name.find(' ')));
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE("catalogue: docs/losses.md names the classification losses of the command line",
+          "[conformance]") {
+  Names plain;
+  for (const std::string& name : losses::loss_names())
+    if (!losses::uses_groups(name)) plain.insert(name);
+  CHECK(documented()["Classification"].names == plain);
+  for (const std::string& name : plain) CHECK(losses::uses_groups("t-" + name));
+}
+
+TEST_CASE(
+    "catalogue: every documented loss has a conformance row, and every row of a loss is "
+    "documented",
+    "[conformance]") {
+  Names functions;
+  for (const auto& [section, table] : documented())
+    functions.insert(table.functions.begin(), table.functions.end());
+  CHECK(functions.size() >= 25);
+  const Names rows = first_words(all_rows());
+  for (const std::string& function : functions) {
+    INFO(function << " of docs/losses.md has no row in tests/conformance/rows_*.cpp");
+    CHECK(rows.count(function) == 1);
+  }
+  for (const std::string& row : first_words(classification_rows())) {
+    if (row == "by") continue;  // "by name cce": the names are compared above
+    INFO("row " << row << " is not in docs/losses.md");
+    CHECK(functions.count(row) == 1);
+  }
+}
+
+}  // namespace ditto::testing
