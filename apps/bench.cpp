@@ -20,6 +20,7 @@
 #include "data/augment.h"
 #include "data/loader.h"
 #include "losses/losses.h"
+#include "losses/pair_losses.h"
 #include "models/models.h"
 #include "nn/init.h"
 #include "nn/optim/sgd.h"
@@ -30,6 +31,7 @@ namespace {
 struct BenchOptions {
   std::string what = "resnet20";
   std::string loss = "cce";
+  std::string pair_loss = "supcon";
   int64_t batch = 128;
   int threads = 0;
   int repeats = 10;
@@ -165,6 +167,39 @@ void bench_loss_cost(const BenchOptions& o) {
   fmt::print("{}\n", line.dump());
 }
 
+// Forward and backward of a loss over --batch embeddings of 128 numbers in ten classes and two
+// views.
+void bench_pair_loss(const BenchOptions& o) {
+  const int64_t samples = o.batch / 2;
+  Tensor z = Tensor::empty({2 * samples, 128});
+  Rng rng(1);
+  for (int64_t i = 0; i < z.numel(); ++i) z.data<float>()[i] = static_cast<float>(rng.normal());
+  std::vector<int64_t> labels, ids;
+  for (int64_t i = 0; i < 2 * samples; ++i) {
+    labels.push_back(i % samples % 10);
+    ids.push_back(i % samples);
+  }
+  z = z.to(o.device);
+  z.set_requires_grad(true);
+  const auto on_device_of = [&](const std::vector<int64_t>& v) {
+    return Tensor::from(v, {2 * samples}).to(o.device);
+  };
+  const Tensor y = on_device_of(labels), views = on_device_of(ids);
+  const auto loss = losses::make_pair_loss(o.pair_loss);
+  reset_peak_memory(o.device);
+  const int64_t before = memory_stats(o.device).current;
+  loss(z, y, views).loss.backward();
+  const Json memory = {{"bench", "pair-loss-memory-" + o.pair_loss},
+                       {"program", "ditto"},
+                       {"rows", 2 * samples},
+                       {"peak_bytes", memory_stats(o.device).peak - before}};
+  fmt::print("{}\n", memory.dump());
+  measure(o, "pair-loss-" + o.pair_loss, 2 * samples, [&] {
+    z.zero_grad();
+    loss(z, y, views).loss.backward();
+  });
+}
+
 // Bytes that a kernel must move at least, per second: to be compared with what the memory gives.
 void bench_kernels(const BenchOptions& o) {
   constexpr int kCalls = 20;  // between two looks at the clock: launches overlap with work
@@ -226,14 +261,17 @@ int main(int argc, char** argv) {
       "run", "measure (the default)",
       [&](Config& config) {
         std::vector<std::string> what = ditto::models::model_names();
-        what.insert(what.end(), {"augment", "kernels"});
+        what.insert(what.end(), {"augment", "kernels", "pair-loss"});
         config
             .add("what", &options.what,
-                 "a model's training step, augment, or kernels (bytes per second)")
+                 "a model's training step, augment, kernels (bytes per second), or pair-loss "
+                 "(forward and backward of --pair-loss over --batch embeddings)")
             .choices(what);
         declare(config, options.compute);
         config.add("loss", &options.loss, "of the training step")
             .choices(ditto::losses::loss_names());
+        config.add("pair-loss", &options.pair_loss, "of --what pair-loss")
+            .choices(ditto::losses::pair_loss_names());
         config.add("cost", &options.cost,
                    "compare steps with --loss to steps with cce, in CPU seconds");
         config.add("batch", &options.batch, "rows").range(2, 1 << 20);
@@ -251,6 +289,8 @@ int main(int argc, char** argv) {
           bench_augmentation(options);
         else if (options.what == "kernels")
           bench_kernels(options);
+        else if (options.what == "pair-loss")
+          bench_pair_loss(options);
         else
           options.cost ? bench_loss_cost(options) : bench_training(options);
       });

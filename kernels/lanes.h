@@ -1,4 +1,4 @@
-// Lanes: sixteen floats or eight doubles computed with at once, and the few functions that row
+// Lanes: eight floats or four doubles computed with at once, and the few functions that row
 // kernels need of a number and of lanes alike.
 //
 // A kernel whose arithmetic is a generic lambda runs on lanes on the CPU and on single numbers in a
@@ -34,9 +34,11 @@ HD float bounded_exp(float x) { return expf(x < -87.3f ? -87.3f : x > 88.0f ? 88
 
 #else
 
-using FloatLanes [[gnu::vector_size(64)]] = float;
-using DoubleLanes [[gnu::vector_size(64)]] = double;
-using IntLanes [[gnu::vector_size(64)]] = int32_t;
+// Of one AVX register: wider lanes would live in memory where the processor is not built for them.
+inline constexpr int kLaneBytes = 32;
+using FloatLanes [[gnu::vector_size(kLaneBytes)]] = float;
+using DoubleLanes [[gnu::vector_size(kLaneBytes)]] = double;
+using IntLanes [[gnu::vector_size(kLaneBytes)]] = int32_t;
 
 template <>
 struct ScalarOf<FloatLanes> {
@@ -49,7 +51,7 @@ struct ScalarOf<DoubleLanes> {
 template <class T>
 using LanesOf = std::conditional_t<std::is_same_v<T, float>, FloatLanes, DoubleLanes>;
 template <class T>
-inline constexpr int64_t kLanesOf = 64 / sizeof(T);
+inline constexpr int64_t kLanesOf = kLaneBytes / sizeof(T);
 
 // e^x, never infinite: x beyond the range of the type counts as its end. NaN stays. In f32 within
 // 1e-7 of e^x: argument reduction x = k log 2 + f by adding 1.5 * 2^23, log 2 in two parts (Cody
@@ -61,7 +63,8 @@ inline V bounded_exp(V x) {
   } else if constexpr (std::is_same_v<V, float>) {
     return std::exp(x < -87.3f ? -87.3f : x > 88.0f ? 88.0f : x);
   } else if constexpr (std::is_same_v<V, DoubleLanes>) {
-    for (int lane = 0; lane < 8; ++lane) x[lane] = bounded_exp(static_cast<double>(x[lane]));
+    for (int lane = 0; lane < kLaneBytes / 8; ++lane)
+      x[lane] = bounded_exp(static_cast<double>(x[lane]));
     return x;
   } else {
     const V low = V{} - 87.3f, high = V{} + 88.0f;
@@ -86,6 +89,38 @@ inline V bounded_exp(V x) {
 }
 
 #endif
+
+// log(1 + x), x >= 0.
+template <class V>
+HD V log_of_one_plus(V x) {
+#ifndef __CUDACC__
+  if constexpr (!std::is_floating_point_v<V>) {
+    constexpr int kLanes = sizeof(V) / sizeof(x[0]);
+    for (int lane = 0; lane < kLanes; ++lane) x[lane] = std::log1p(x[lane]);
+    return x;
+  } else {
+    return std::log1p(x);
+  }
+#else
+  return log1p(x);
+#endif
+}
+
+// x >= 0.
+template <class V>
+HD V square_root(V x) {
+#ifndef __CUDACC__
+  if constexpr (!std::is_floating_point_v<V>) {
+    constexpr int kLanes = sizeof(V) / sizeof(x[0]);
+    for (int lane = 0; lane < kLanes; ++lane) x[lane] = std::sqrt(x[lane]);
+    return x;
+  } else {
+    return std::sqrt(x);
+  }
+#else
+  return sqrt(x);
+#endif
+}
 
 // x where the condition holds, else 0; x where it holds, else -infinity: the neutral elements of a
 // sum and of a maximum.

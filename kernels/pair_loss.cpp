@@ -128,7 +128,7 @@ double coefficients(const Math& math, const Role<T>& anchor, const Role<T>& othe
     own_g += anchor.g[i];
     for (int k = 0; k < Math::kStats; ++k) own[k] += anchor.stats[k * anchor.rows + i];
   }
-  double total = 0;
+  V sums{};
   for (int64_t j = 0; j < columns; j += kLanes) {
     const int64_t part = std::min(kLanes, columns - j);
     const auto fetch = [&](const T* from) {
@@ -143,8 +143,10 @@ double coefficients(const Math& math, const Role<T>& anchor, const Role<T>& othe
       c += fetch(others.g + j) * math.template coefficient<T>(similarity, pair_kind, numbers);
     }
     std::memcpy(s + j, &c, static_cast<size_t>(part) * sizeof(T));
-    for (int64_t lane = 0; lane < part; ++lane) total += static_cast<double>(c[lane]);
+    sums += c;
   }
+  double total = 0;
+  for (int64_t lane = 0; lane < kLanes; ++lane) total += static_cast<double>(sums[lane]);
   return total;
 }
 
@@ -180,7 +182,10 @@ void backward(CpuContext& ctx, const Math& math, const PairProblem& p, const Vie
               const View& stats, const View& da, const View& db) {
   const Role<T> queries{stats.as<T>(), g.as<T>(), p.a.shape[0]};
   PairIds ids = pair_ids(p);
-  if (!p.b.defined()) return gradient(ctx, math, ids, p.distance, p.a, p.a, queries, queries, da);
+  if (!p.b.defined()) {
+    if (da.defined()) gradient(ctx, math, ids, p.distance, p.a, p.a, queries, queries, da);
+    return;
+  }
   if (da.defined()) gradient(ctx, math, ids, p.distance, p.a, p.b, queries, {}, da);
   std::swap(ids.row, ids.column);
   std::swap(ids.row_exclude, ids.column_exclude);
@@ -194,6 +199,16 @@ int pair_loss_stats(const PairMath& math) {
 }
 int pair_loss_inputs(const PairMath& math) {
   return std::visit([](const auto& m) { return m.kInputs; }, math);
+}
+int pair_loss_input_gradient(const PairMath& math) {
+  return std::visit(
+      [](const auto& m) {
+        if constexpr (requires { m.kInputGradient; })
+          return m.kInputGradient;
+        else
+          return -1;
+      },
+      math);
 }
 const char* pair_loss_name(const PairMath& math) {
   return std::visit([](const auto& m) { return m.name; }, math);

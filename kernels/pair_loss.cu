@@ -169,7 +169,10 @@ void backward(CudaContext& ctx, const Math& math, const PairProblem& p, const Vi
               const View& stats, const View& da, const View& db) {
   const Role<T> queries{stats.as<T>(), g.as<T>(), p.a.shape[0]}, nobody{};
   PairIds ids = pair_ids(p);
-  if (!p.b.defined()) return gradient(ctx, math, ids, p.distance, p.a, p.a, queries, queries, da);
+  if (!p.b.defined()) {
+    if (da.defined()) gradient(ctx, math, ids, p.distance, p.a, p.a, queries, queries, da);
+    return;
+  }
   if (da.defined()) gradient(ctx, math, ids, p.distance, p.a, p.b, queries, nobody, da);
   std::swap(ids.row, ids.column);
   std::swap(ids.row_exclude, ids.column_exclude);

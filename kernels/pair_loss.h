@@ -35,6 +35,8 @@ struct PairProblem {
 // How many rows `stats` has, and `inputs`.
 int pair_loss_stats(const PairMath& math);
 int pair_loss_inputs(const PairMath& math);
+// The row of stats that holds dL_i/d(first input), or -1.
+int pair_loss_input_gradient(const PairMath& math);
 const char* pair_loss_name(const PairMath& math);
 
 // loss (m), valid (m; 1 for anchors that have what the loss needs, else 0 and the loss is 0), stats

@@ -1,5 +1,7 @@
 #include "losses/anchors.h"
 
+#include <cmath>
+
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/l2_normalize.h"
@@ -32,6 +34,24 @@ Tensor embeddings(const char* op, const Tensor& x, const PairOptions& options) {
 Tensor pair_ids(const char* op, const Tensor& labels) {
   check_defined(op, labels);
   return labels.rank() == 2 ? label_bits(op, labels) : labels;
+}
+
+PairLoss pair_loss(const char* op, const kernels::PairMath& math, const Tensor& z,
+                   const Tensor& labels, const PairOptions& options, const Tensor& exclude) {
+  const PairTensors tensors{
+      .a = embeddings(op, z, options), .query_ids = pair_ids(op, labels), .query_exclude = exclude};
+  return reduce_anchors(op, pair_loss_rows(op, math, tensors), options);
+}
+
+Tensor view_ids(int64_t samples, int64_t views, Device device) {
+  std::vector<int64_t> ids(static_cast<size_t>(samples * views));
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int64_t>(i) % samples;
+  return Tensor::from(ids, {samples * views}).to(device);
+}
+
+void check_temperature(const char* op, double temperature) {
+  if (!(temperature > 0 && std::isfinite(temperature)))
+    fail(std::string("[") + op + "] temperature must be positive:", temperature);
 }
 
 }  // namespace ditto::losses

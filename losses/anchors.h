@@ -37,4 +37,16 @@ Tensor embeddings(const char* op, const Tensor& x, const PairOptions& options);
 // Labels i64 (n) as they are, multi-hot labels (n, K) as masks.
 Tensor pair_ids(const char* op, const Tensor& labels);
 
+// The usual pair loss: every row of z against all others, positive where the labels agree.
+// `exclude` as in PairTensors.
+PairLoss pair_loss(const char* op, const kernels::PairMath& math, const Tensor& z,
+                   const Tensor& labels, const PairOptions& options,
+                   const Tensor& exclude = Tensor());
+
+// Sample ids 0 .. samples - 1, once for each view: the rows of views stacked one after another.
+Tensor view_ids(int64_t samples, int64_t views, Device device);
+
+// Throws "[op] temperature ..." unless it is positive and finite.
+void check_temperature(const char* op, double temperature);
+
 }  // namespace ditto::losses

@@ -2,11 +2,20 @@
 
 #include "autograd/apply.h"
 #include "autograd/mixed_precision.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
+#include "autograd/ops/shape_ops.h"
 
 namespace ditto {
 
 // Inputs: a, b, inputs, then the constants query_ids, key_ids, query_exclude, key_exclude.
+namespace {
+View first_row(View matrix) {
+  matrix.shape[0] = 1;
+  return matrix;
+}
+}  // namespace
+
 class PairLossFunction final : public Function {
  public:
   PairLossFunction(const kernels::PairMath& math, bool distance)
@@ -46,6 +55,11 @@ class PairLossFunction final : public Function {
       kernels::pair_loss_backward(ctx, math_, problem(kept), g.view(), stats.view(), out[0].view(),
                                   both ? out[1].view() : View());
     });
+    if (const int row = kernels::pair_loss_input_gradient(math_); row >= 0 && needs_grad(2)) {
+      out[2] = Tensor::zeros(kept[2].shape(), g.dtype(), g.device());
+      const Tensor slope = slice(stats, 0, row, row + 1) * reshape(g, {1, g.dim(0)});
+      copy_view(slope.view(), first_row(out[2].view()));
+    }
     return out;
   }
 
@@ -111,7 +125,7 @@ PairRows pair_loss_rows(const char* op, const kernels::PairMath& math, const Pai
   const int wanted = kernels::pair_loss_inputs(math);
   if (wanted > 0) {
     check_match(op, a, inputs);
-    if (!(inputs.shape() == Shape{wanted, m}))
+    if (inputs.rank() != 2 || inputs.dim(0) != wanted || inputs.dim(1) != m)
       fail(in_brackets(op) + "numbers per row", inputs.shape(), "do not fit", a.shape());
   }
   const Tensors out =

@@ -3,8 +3,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
-#include "tests/support/catch.h"
-#include "tests/support/loss_vectors.h"
+#include "tests/losses/pair_checks.h"
 
 namespace ditto::testing {
 namespace {
@@ -14,7 +13,6 @@ using losses::Reduction;
 using losses::supcon;
 using losses::SupConForm;
 
-const Dtype kDtypes[] = {Dtype::F64, Dtype::F32};
 const Tensor kLabels = labels_of(kEmbeddingLabels);
 
 losses::SupConOptions with(double temperature, SupConForm form = SupConForm::Out,
@@ -25,7 +23,7 @@ losses::SupConOptions with(double temperature, SupConForm form = SupConForm::Out
 }  // namespace
 
 TEST_CASE("supcon: vectors of the reference sheet", "[losses]") {
-  for (Dtype dtype : kDtypes) {
+  for (Dtype dtype : kFloats) {
     const Tensor z = shared_unit_rows(dtype);
     const auto rows = [&](SupConForm form) {
       return supcon(z, kLabels, with(0.5, form, {.normalize = false, .reduction = Reduction::None}))
@@ -44,7 +42,7 @@ TEST_CASE("supcon: vectors of the reference sheet", "[losses]") {
 }
 
 TEST_CASE("supcon: anchors without a positive follow the policy, and are counted", "[losses]") {
-  for (Dtype dtype : kDtypes) {
+  for (Dtype dtype : kFloats) {
     const Tensor z = shared_unit_rows(dtype);
     const auto all = [&](double temperature, double scale) {
       return supcon(z, kLabels,
@@ -87,30 +85,10 @@ TEST_CASE("supcon: multi-labels are positive where they share one", "[losses]") 
 }
 
 TEST_CASE("supcon: finite for every finite input", "[losses]") {
-  for (Dtype dtype : kDtypes)
-    for (double norm : {1e-12, 1e-3, 1.0, 1e6})
-      for (bool normalize : {true, false})
-        for (SupConForm form : {SupConForm::Out, SupConForm::In, SupConForm::InSum})
-          for (const auto& labels : {kEmbeddingLabels, {0, 0, 0, 0, 0, 0}, {0, 1, 2, 3, 4, 5}}) {
-            INFO(norm << ' ' << normalize << ' ' << labels[1]);
-            Tensor z = (shared_unit_rows(dtype) * norm).detach();
-            z.set_requires_grad(true);
-            const auto result =
-                supcon(z, labels_of(labels), with(0.01, form, {.normalize = normalize}));
-            CHECK(std::isfinite(result.loss.item()));
-            result.loss.backward();
-            for (double g : z.grad().to_vector<double>()) CHECK(std::isfinite(g));
-          }
-  // A batch of one, and of none.
-  for (int64_t n : {1, 0}) {
-    Tensor z = Tensor::ones({n, 3});
-    z.set_requires_grad(true);
-    const auto result = supcon(z, Tensor::zeros({n}, Dtype::I64));
-    CHECK(result.loss.item() == 0);
-    CHECK(result.valid.item() == 0);
-    result.loss.backward();
-    for (double g : z.grad().to_vector<double>()) CHECK(g == 0);
-  }
+  for (SupConForm form : {SupConForm::Out, SupConForm::In, SupConForm::InSum})
+    check_always_finite([=](const Tensor& z, const Tensor& labels, bool normalize) {
+      return supcon(z, labels, with(0.01, form, {.normalize = normalize}));
+    });
 }
 
 TEST_CASE("supcon: rows longer than a tile and odd sizes equal a direct evaluation", "[losses]") {

@@ -1,0 +1,73 @@
+#include "losses/amcl.h"
+
+#include "autograd/ops/activations.h"
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/checks.h"
+#include "autograd/ops/l2_normalize.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
+#include "autograd/ops/softmax.h"
+
+namespace ditto::losses {
+namespace {
+
+// Constants of a batch: the diagonal, and each row's positives as a distribution.
+struct Masks {
+  Tensor diagonal, others, target;
+  Masks(const std::vector<int64_t>& ids, Dtype dtype, Device device) {
+    const size_t n = ids.size();
+    std::vector<double> eye(n * n), rest(n * n, 1), positive(n * n);
+    for (size_t i = 0; i < n; ++i) {
+      eye[i * n + i] = 1;
+      rest[i * n + i] = 0;
+      double count = 0;
+      for (size_t j = 0; j < n; ++j) count += j != i && ids[i] == ids[j];
+      for (size_t j = 0; j < n; ++j)
+        if (j != i && ids[i] == ids[j]) positive[i * n + j] = 1 / count;
+    }
+    const auto make = [&](const std::vector<double>& values) {
+      return Tensor::from(values, {int64_t(n), int64_t(n)}, dtype).to(device);
+    };
+    diagonal = make(eye);
+    others = make(rest);
+    target = make(positive);
+  }
+};
+
+}  // namespace
+
+Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& samples,
+            const AmclOptions& options) {
+  check(!heads.empty() && heads.size() == temperatures.size(),
+        "[amcl] needs one temperature matrix per head:", heads.size(), temperatures.size());
+  check_rank("amcl", heads[0], 2);
+  const int64_t n = heads[0].dim(0);
+  check_index("amcl", samples, n, heads[0]);
+  const Masks masks(samples.detach().to_vector<int64_t>(), heads[0].dtype(), heads[0].device());
+  Tensor loss;
+  for (size_t c = 0; c < heads.size(); ++c) {
+    check_rank("amcl", heads[c], 2);
+    check_match("amcl", heads[0], heads[c]);
+    check_match("amcl", heads[0], temperatures[c]);
+    check_rank("amcl", temperatures[c], 2);
+    check(temperatures[c].dim(0) == n && temperatures[c].dim(1) == n && heads[c].dim(0) == n,
+          "[amcl] temperatures", temperatures[c].shape(), "do not fit embeddings",
+          heads[c].shape());
+    const Tensor z = options.normalize ? l2_normalize(heads[c]) : heads[c];
+    // 1 on the diagonal, which then needs no case of its own.
+    const Tensor tau = temperatures[c] * masks.others + masks.diagonal;
+    // A row is no pair with itself: its term is far below the others, and its target is 0.
+    const Tensor logits = matmul(z, transpose(z, 0, 1)) / tau - masks.diagonal * 1e9;
+    Tensor head = n > 0 ? mean(cross_entropy_rows(logits, masks.target)) : sum(z) * 0.0;
+    if (options.beta != 0 && n > 1) {
+      const double dimensions = static_cast<double>(z.dim(1));
+      const Tensor regulariser = (log(tau) * (dimensions / 2) + 1.0 / tau) * masks.others;
+      head = head + sum(regulariser) * (options.beta / static_cast<double>(n * (n - 1)));
+    }
+    loss = loss.defined() ? loss + head : head;
+  }
+  return loss / static_cast<double>(heads.size());
+}
+
+}  // namespace ditto::losses

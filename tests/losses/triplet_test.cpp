@@ -1,0 +1,109 @@
+#include "losses/triplet.h"
+
+#include "autograd/ops.h"
+#include "autograd/ops/nearest_rows.h"
+#include "losses/icnn.h"
+#include "tests/losses/pair_checks.h"
+
+namespace ditto::testing {
+namespace {
+
+using namespace losses;
+
+const PairOptions kAsGiven{.normalize = false};
+const Tensor kLabels = labels_of(kPointLabels);
+
+}  // namespace
+
+TEST_CASE("triplet: vectors of the reference sheet", "[losses]") {
+  for (Dtype dtype : kFloats) {
+    const Tensor x = shared_points(dtype);
+    const auto all = [&](bool squared, bool over_active) {
+      return triplet_all(
+          x, kLabels,
+          {.margin = 0.5, .squared = squared, .over_active = over_active, .common = kAsGiven});
+    };
+    check_vector("Triplet", 0, 5, x, [](const Tensor& z) {
+      return triplet_all(z, kLabels, {.margin = 0.5, .common = kAsGiven}).loss;
+    });
+    check_values("Triplet", 1, all(false, true).loss);
+    check_values("Triplet", 2, all(true, false).loss);
+    CHECK(all(false, false).valid.item() == 6);
+    check_vector("Triplet", 3, 4, x, [](const Tensor& z) {
+      return triplet_hard(z, kLabels, {.margin = 0.5, .common = kAsGiven}).loss;
+    });
+    check_values("Triplet", 6,
+                 proto_triplet(slice(x, 0, 0, 4), labels_of({0, 0, 1, 1}), slice(x, 0, 4, 6),
+                               labels_of({0, 1}))
+                     .loss);
+  }
+}
+
+TEST_CASE("triplet: points that coincide have no gradient instead of infinity", "[losses]") {
+  for (Dtype dtype : kFloats) {
+    Tensor z = matrix({{1, 0}, {1, 0}, {1, 0}, {0, 1}}, dtype), y = labels_of({0, 0, 1, 1});
+    z.set_requires_grad(true);
+    const PairLoss hard = triplet_hard(z, y, {.margin = 0.5, .common = kAsGiven});
+    CHECK(hard.valid.item() == 4);
+    hard.loss.backward();
+    triplet_all(z, y, {.margin = 0.5, .common = kAsGiven}).loss.backward();
+    for (double g : z.grad().to_vector<double>()) CHECK(std::isfinite(g));
+  }
+}
+
+TEST_CASE("triplet: anchors without positive or negative add nothing; errors", "[losses]") {
+  const Tensor x = shared_points(Dtype::F64);
+  CHECK(triplet_hard(x, labels_of({0, 0, 0, 0, 0, 0})).valid.item() == 0);
+  CHECK(triplet_hard(x, labels_of({0, 1, 2, 3, 4, 5})).loss.item() == 0);
+  CHECK(triplet_all(x, labels_of({0, 0, 0, 0, 0, 0})).loss.item() == 0);
+  CHECK(triplet_all(x, labels_of({0, 0, 1, 2, 3, 4})).valid.item() == 2);
+  CHECK_THROWS_WITH(
+      triplet_all(x, labels_of({0, 0, 1, 2, 3, 4}), {.common = {.no_positive = NoPositive::Error}}),
+      contains("[triplet_all]") && contains("4 of 6"));
+  // A query whose class has no support is not valid.
+  CHECK(proto_triplet(x, kLabels, x, labels_of({0, 0, 1, 1, 0, 9})).valid.item() == 5);
+}
+
+TEST_CASE("triplet: finite for every finite input", "[losses]") {
+  for (bool squared : {false, true}) {
+    check_always_finite([=](const Tensor& z, const Tensor& labels, bool normalize) {
+      return triplet_hard(z, labels, {.squared = squared, .common = {.normalize = normalize}});
+    });
+    check_always_finite([=](const Tensor& z, const Tensor& labels, bool normalize) {
+      return triplet_all(z, labels, {.squared = squared, .common = {.normalize = normalize}});
+    });
+  }
+}
+
+TEST_CASE("nearest_rows: nearest first, ties by number, never the row itself", "[losses]") {
+  const Tensor x = matrix({{0, 0}, {1, 0}, {1, 0}, {3, 0}, {0, 0}}, Dtype::F32);
+  CHECK(nearest_rows(x, 3).to_vector<int64_t>() ==
+        std::vector<int64_t>{4, 1, 2, 2, 0, 4, 1, 0, 4, 1, 2, 0, 0, 1, 2});
+  CHECK_THROWS_WITH(nearest_rows(x, 5), contains("[nearest_rows]"));
+}
+
+TEST_CASE("icnn: vectors of the reference sheet", "[losses]") {
+  for (Dtype dtype : kFloats) {
+    const Tensor x = shared_points(dtype);
+    const auto parts = [&](int64_t k) {
+      const IcnnScore score = icnn(x, kLabels, {.k = k});
+      return concat({reshape(score.same, {1}), reshape(score.different, {1}),
+                     Tensor::full({1}, score.gamma, dtype)},
+                    0);
+    };
+    check_values("ICNN", 0, parts(4));
+    check_values("ICNN", 1, exp(-icnn(x, kLabels).loss));
+    check_vector("ICNN", 2, 3, x, [](const Tensor& z) { return icnn(z, kLabels).loss; });
+    check_values("ICNN", 4, parts(2));
+    check_values("ICNN", 5, icnn(x, kLabels, {.k = 2}).loss);
+  }
+}
+
+TEST_CASE("icnn: finite for every finite input", "[losses]") {
+  check_always_finite([](const Tensor& z, const Tensor& labels, bool normalize) {
+    return PairLoss{icnn(z, labels, {.k = 3, .normalize = normalize}).loss,
+                    Tensor::scalar(0, z.dtype())};
+  });
+}
+
+}  // namespace ditto::testing
