@@ -39,7 +39,7 @@ Tensor arc_margin(const Tensor& c, const Tensor& m, bool monotone) {
   return beyond + greater(c, -cos_m) * (literal - beyond);  // theta < pi - m
 }
 
-// s c with s psi for the true class.
+// s c with s psi for the true class; f32 or f64.
 Tensor arc_logits(const Tensor& cosines, const Tensor& labels, const Tensor& margins, double scale,
                   bool monotone, int64_t ignore_index) {
   const Tensor own = pick_label(cosines, labels, ignore_index);
@@ -68,7 +68,7 @@ Tensor normalized_softmax(const Tensor& cosines, const Tensor& target,
   check_scale("normalized_softmax", o.scale);
   check_rank("normalized_softmax", cosines, 2);
   const Tensor rows =
-      cross_entropy_rows(cosines * o.scale, target,
+      cross_entropy_rows(widened(cosines) * o.scale, target,
                          {.label_smoothing = o.label_smoothing, .ignore_index = o.ignore_index});
   return reduce(rows, o.reduction, static_cast<double>(counted_rows(target, o.ignore_index)));
 }
@@ -77,7 +77,8 @@ Tensor cosface_logits(const Tensor& cosines, const Tensor& labels, const CosFace
   check_scale("cosface", o.scale);
   check(o.margin >= 0, "[cosface] the margin must not be negative:", o.margin);
   check_hard("cosface", cosines, labels);
-  return cos_logits(cosines, labels, scalar_like(cosines, o.margin), o.scale, o.ignore_index);
+  const Tensor c = widened(cosines);
+  return cos_logits(c, labels, scalar_like(c, o.margin), o.scale, o.ignore_index);
 }
 
 Tensor cosface(const Tensor& cosines, const Tensor& labels, const CosFaceOptions& o) {
@@ -89,8 +90,8 @@ Tensor arcface_logits(const Tensor& cosines, const Tensor& labels, const ArcFace
   check(o.margin >= 0 && o.margin <= 1.5,
         "[arcface] the margin must be in [0, 1.5] radians:", o.margin);
   check_hard("arcface", cosines, labels);
-  return arc_logits(cosines, labels, scalar_like(cosines, o.margin), o.scale, o.monotone,
-                    o.ignore_index);
+  const Tensor c = widened(cosines);
+  return arc_logits(c, labels, scalar_like(c, o.margin), o.scale, o.monotone, o.ignore_index);
 }
 
 Tensor arcface(const Tensor& cosines, const Tensor& labels, const ArcFaceOptions& o) {
@@ -142,9 +143,10 @@ Tensor elastic_face(const Tensor& cosines, const Tensor& labels, const ElasticFa
   return cross_entropy_of(logits, labels, o.ignore_index, o.reduction);
 }
 
-Tensor sface(const Tensor& cosines, const Tensor& labels, const SFaceOptions& o) {
+Tensor sface(const Tensor& matrix, const Tensor& labels, const SFaceOptions& o) {
   check_scale("sface", o.scale);
-  check_hard("sface", cosines, labels);
+  check_hard("sface", matrix, labels);
+  const Tensor cosines = widened(matrix);
   const Tensor weights = [&] {
     NoGrad guard;
     const Tensor angle = acos(cosines.detach());

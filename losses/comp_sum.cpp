@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/label_select.h"
@@ -52,7 +53,7 @@ Tensor smooth_adversarial(const Tensor& logits, const Tensor& perturbed_logits,
   const Tensor base = comp_sum(
       logits, labels, {.tau = o.tau, .ignore_index = o.ignore_index, .reduction = Reduction::None});
   // D_k(x') - D_k(x) = e_y - e_k with e = z' - z, which is 0 for k = y.
-  const Tensor e = perturbed_logits - logits;
+  const Tensor e = widened(perturbed_logits) - widened(logits);
   const Tensor own = reshape(pick_label(e, labels, o.ignore_index), {e.dim(0), 1});
   Tensor distance = sqrt(maximum(sum(square(own - e), 1), 1e-24));
   if (const Tensor mask = row_mask(e, labels, o.ignore_index); mask.defined())

@@ -46,7 +46,7 @@ Tensor dataset_equity_weights(const Tensor& likelihood, const DatasetEquityOptio
   check(o.eta >= 0 && o.gamma >= 0, "[dataset_equity] eta and gamma must not be negative:", o.eta,
         o.gamma);
   check_rank("dataset_equity", likelihood, 1);
-  const Tensor rare = clamp(1.0 - likelihood.detach(), 0, 1);
+  const Tensor rare = clamp(1.0 - widened(likelihood.detach()), 0, 1);
   return (pow(rare, o.gamma) + o.eta) / (o.eta + 1);
 }
 
@@ -55,7 +55,7 @@ Tensor generalized_focal(const Tensor& rows, const Tensor& likelihood,
   check_rank("generalized_focal", rows, 1);
   check(likelihood.defined() && likelihood.shape() == rows.shape(),
         "[generalized_focal] needs one likelihood per row:", likelihood, "for", rows);
-  return reduce(rows * dataset_equity_weights(likelihood, options), reduction);
+  return reduce(widened(rows) * dataset_equity_weights(likelihood, options), reduction);
 }
 
 }  // namespace ditto::losses

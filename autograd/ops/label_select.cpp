@@ -1,6 +1,7 @@
 #include "autograd/ops/label_select.h"
 
 #include "autograd/apply.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
 #include "kernels/elementwise.h"
 #include "kernels/label_select.h"
@@ -82,16 +83,17 @@ static void check_columns(const char* op, const Tensor& x, const Tensor& labels)
 
 Tensor pick_label(const Tensor& x, const Tensor& labels, int64_t ignore) {
   check_columns("pick_label", x, labels);
-  return apply<PickLabelFunction>({x, labels.detach()}, ignore);
+  return apply<PickLabelFunction>({widened(x), labels.detach()}, ignore);
 }
 
-Tensor put_label(const Tensor& x, const Tensor& labels, const Tensor& values, double scale,
+Tensor put_label(const Tensor& matrix, const Tensor& labels, const Tensor& values, double scale,
                  int64_t ignore) {
-  check_columns("put_label", x, labels);
-  check_match("put_label", x, values);
-  check(values.shape() == Shape{x.dim(0)}, "[put_label] values", values.shape(), "do not fit",
-        x.shape());
-  return apply<PutLabelFunction>({x, labels.detach(), values}, scale, ignore);
+  check_columns("put_label", matrix, labels);
+  check_floating("put_label", values);
+  const Tensor x = widened(matrix), own = widened(values);
+  check_match("put_label", x, own);
+  check(own.shape() == Shape{x.dim(0)}, "[put_label] values", own.shape(), "do not fit", x.shape());
+  return apply<PutLabelFunction>({x, labels.detach(), own}, scale, ignore);
 }
 
 Tensor one_hot(const Tensor& labels, int64_t classes, Dtype dtype, int64_t ignore) {
