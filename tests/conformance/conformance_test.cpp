@@ -1,101 +1,15 @@
 // Runs every row through every invariant (docs/design.md, tests).
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 #include "core/device_choice.h"
-#include "core/rng.h"
-#include "tests/conformance/row.h"
+#include "tests/conformance/run_row.h"
 #include "tests/support/catch.h"
 
 namespace ditto::testing {
 
-Tensors make_inputs(const Row& row, Dtype dtype, Device device) {
-  Tensors out;
-  uint64_t stream = 0;
-  for (const Input& input : row.inputs) {
-    Rng rng(1, Purpose::User, stream++);
-    if (!input.indices.empty()) {
-      out.push_back(Tensor::from(input.indices, input.shape).to(device));
-      continue;
-    }
-    std::vector<float> values(static_cast<size_t>(input.shape.numel()));
-    for (float& v : values) {
-      v = static_cast<float>(rng.uniform(input.low, input.high));
-      if (input.avoid && std::fabs(v - input.away_from) < 0.05)
-        v += v < input.away_from ? -0.05f : 0.05f;
-    }
-    Tensor x = Tensor::from(values, input.shape, dtype).to(device);
-    if (input.differentiable) x.set_requires_grad(true);
-    out.push_back(x);
-  }
-  return out;
-}
-
 namespace {
-
-struct Result {
-  std::vector<double> value;
-  std::vector<std::vector<double>> grads;  // empty for inputs without a gradient
-};
-
-// A gradient for y.
-Tensor weights_for(const Tensor& y) {
-  Rng rng(99);
-  std::vector<float> w(static_cast<size_t>(y.numel()));
-  for (float& v : w) v = static_cast<float>(rng.uniform(0.5, 1.5));
-  return Tensor::from(w, y.shape(), y.dtype()).to(y.device());
-}
-
-Result run(const Row& row, const Tensors& inputs) {
-  const Tensor y = row.f(inputs);
-  Result result{y.detach().to_vector<double>(), {}};
-  y.backward(weights_for(y));
-  for (const Tensor& input : inputs) {
-    const Tensor grad = input.grad();
-    result.grads.push_back(grad.defined() ? grad.to_vector<double>() : std::vector<double>());
-    input.zero_grad();
-  }
-  return result;
-}
-
-bool same_bytes(const std::vector<double>& a, const std::vector<double>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
-}
-
-bool same_bytes(const Result& a, const Result& b) {
-  if (!same_bytes(a.value, b.value) || a.grads.size() != b.grads.size()) return false;
-  for (size_t i = 0; i < a.grads.size(); ++i)
-    if (!same_bytes(a.grads[i], b.grads[i])) return false;
-  return true;
-}
-
-// Largest difference relative to the largest reference value.
-double distance(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double worst = 0, largest = 1e-30;
-  for (size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
-    largest = std::max(largest, std::fabs(b[i]));
-  }
-  return worst / largest;
-}
-
-double distance(const Result& a, const Result& b) {
-  double worst = distance(a.value, b.value);
-  for (size_t i = 0; i < a.grads.size(); ++i)
-    worst = std::max(worst, distance(a.grads[i], b.grads[i]));
-  return worst;
-}
-
-// cuDNN's fastest algorithms add up in the order of arrival; several checks compare bytes.
-struct Deterministic {
-  Deterministic() { set_deterministic(true); }
-  ~Deterministic() { set_deterministic(false); }
-};
 
 // Calls check(row, device) for every row on the CPU and, where there is one, on the CUDA device (a
 // GPU or the emulated one). DITTO_TEST_DEVICE=cpu|cuda restricts it to one of them.
@@ -146,65 +60,6 @@ TEST_CASE("conformance: f32 agrees with f64", "[conformance]") {
     CHECK(distance(fast, exact) <= row.f32_tolerance);
   });
 }
-
-#ifdef DITTO_HAS_CUDA
-
-TEST_CASE("conformance: the CUDA device agrees with the CPU", "[conformance][gpu]") {
-  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
-  const Device cuda{DeviceType::Cuda, 0};
-  for (const Row& row : all_rows()) {
-    INFO(row.name);
-    CHECK(distance(run(row, make_inputs(row, Dtype::F64, cuda)),
-                   run(row, make_inputs(row, Dtype::F64))) <= 1e-12);
-    // Each is within the tolerance of the exact value.
-    CHECK(distance(run(row, make_inputs(row, Dtype::F32, cuda)),
-                   run(row, make_inputs(row, Dtype::F32))) <= 2 * row.f32_tolerance);
-  }
-}
-
-TEST_CASE("conformance: bf16 on the CUDA device agrees with the CPU, or is refused by both",
-          "[conformance][gpu]") {
-  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
-  const Deterministic guard;
-  // What the row gives, or the error's first word.
-  const auto outcome = [](const Row& row, Device device, Result* result) -> std::string {
-    try {
-      *result = run(row, make_inputs(row, Dtype::BF16, device));
-    } catch (const Error& error) {
-      const std::string text = error.what();
-      return text.substr(0, text.find(']') + 1);
-    }
-    return "";
-  };
-  int computed = 0;
-  for (const Row& row : all_rows()) {
-    INFO(row.name);
-    Result expected, got;
-    const std::string refusal = outcome(row, kCpu, &expected);
-    CHECK(outcome(row, {DeviceType::Cuda, 0}, &got) == refusal);
-    if (!refusal.empty()) continue;
-    ++computed;
-    // Both compute in f32 and round at the end of every op: neighbouring values, now and then, of 8
-    // bits each.
-    CHECK(distance(got, expected) <= 2.0 / 256);
-  }
-  CHECK(computed >= 40);
-}
-
-TEST_CASE("conformance: inputs on two devices are an error, not a crash", "[conformance][gpu]") {
-  if (cuda_device_count() == 0) DITTO_SKIP("no CUDA device");
-  for (const Row& row : all_rows()) {
-    if (row.inputs.size() < 2) continue;
-    for (size_t other = 0; other < row.inputs.size(); ++other) {
-      INFO(row.name << " input " << other << " on the CPU");
-      Tensors inputs = make_inputs(row, Dtype::F32, {DeviceType::Cuda, 0});
-      inputs[other] = make_inputs(row, Dtype::F32)[other];
-      CHECK_THROWS_WITH(row.f(inputs), contains("cpu") && contains("cuda:0"));
-    }
-  }
-}
-
-#endif
 
 TEST_CASE("conformance: same bytes twice, and for any number of threads", "[conformance]") {
   const int before = num_threads();
