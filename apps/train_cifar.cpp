@@ -2,6 +2,8 @@
 // folders of images.
 //
 //   train_cifar --dataset cifar-10 --compare cce,t-cce --epochs 10
+//   train_cifar pretrain --dataset cifar-10 --loss supcon
+//   train_cifar linear --dataset cifar-10 --init-weights runs/.../supcon.safetensors
 //   train_cifar eval --weights runs/.../cce.safetensors --tta mirror --report evaluation
 //   train_cifar predict --weights runs/.../cce.safetensors --input photographs --top 5
 #include "apps/classification/eval_command.h"
@@ -10,7 +12,7 @@
 
 int main(int argc, char** argv) {
   using namespace ditto::apps;
-  TrainCommand train;
+  TrainCommand train, pretrain("pretrain"), linear("linear");
   EvalCommand eval;
   PredictCommand predict;
   CommandLine app(
@@ -21,6 +23,14 @@ int main(int argc, char** argv) {
       "train", "train, evaluate and write a report (the default)",
       [&](Config& config) { train.declare(config); },
       [&](const Invocation& invocation) { train.run(invocation); });
+  app.add(
+      "pretrain", "train features by a loss of embeddings, without a classifier",
+      [&](Config& config) { pretrain.declare(config); },
+      [&](const Invocation& invocation) { pretrain.run(invocation); });
+  app.add(
+      "linear", "train a linear classifier on the frozen features of --init-weights",
+      [&](Config& config) { linear.declare(config); },
+      [&](const Invocation& invocation) { linear.run(invocation); });
   app.add(
       "eval", "evaluate weights on the test set", [&](Config& config) { eval.declare(config); },
       [&](const Invocation& invocation) { eval.run(invocation); });

@@ -99,12 +99,7 @@ DenseNet::DenseNet(const DenseNetOptions& options)
     : features_(child<DenseFeatures>("features", options)) {
   check(options.num_classes >= 0, "[densenet] the number of classes is", options.num_classes);
   if (options.num_classes > 0)
-    classifier_ = &child<nn::Linear>("classifier", features_.channels(), options.num_classes);
-}
-
-Tensor DenseNet::forward(const Tensor& x) {
-  const Tensor pooled = features_(x);
-  return classifier_ ? (*classifier_)(pooled) : pooled;
+    head_ = &child<nn::Linear>("classifier", features_.channels(), options.num_classes);
 }
 
 }  // namespace ditto::models

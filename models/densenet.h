@@ -11,9 +11,9 @@
 // classifier).
 #pragma once
 
+#include "models/classifier.h"
 #include "nn/batch_norm.h"
 #include "nn/conv2d.h"
-#include "nn/linear.h"
 
 namespace ditto::models {
 
@@ -81,14 +81,13 @@ class DenseFeatures : public nn::Layer {
 };
 
 // x (N, H, W, in_channels) -> logits (N, num_classes); without classifier the features.
-class DenseNet : public nn::Layer {
+class DenseNet : public Classifier {
  public:
   explicit DenseNet(const DenseNetOptions& options = {});
-  Tensor forward(const Tensor& x) override;
+  Tensor features(const Tensor& x) override { return features_(x); }
 
  private:
   DenseFeatures& features_;
-  nn::Linear* classifier_ = nullptr;
 };
 
 }  // namespace ditto::models

@@ -7,19 +7,22 @@ namespace ditto::models {
 
 Mlp::Mlp(const std::vector<int64_t>& sizes, double dropout) {
   check(sizes.size() >= 2, "[mlp] needs an input and an output size, got", sizes.size(), "sizes");
-  for (size_t i = 0; i + 1 < sizes.size(); ++i)
-    layers_.push_back(&child<nn::Linear>("fc" + std::to_string(i + 1), sizes[i], sizes[i + 1]));
-  for (size_t i = 0; dropout > 0 && i + 1 < layers_.size(); ++i)
+  const auto layer = [&](size_t i) {
+    return &child<nn::Linear>("fc" + std::to_string(i + 1), sizes[i], sizes[i + 1]);
+  };
+  for (size_t i = 0; i + 2 < sizes.size(); ++i) hidden_.push_back(layer(i));
+  head_ = layer(sizes.size() - 2);
+  for (size_t i = 0; dropout > 0 && i < hidden_.size(); ++i)
     dropouts_.push_back(&child<nn::Dropout>("dropout" + std::to_string(i + 1), dropout));
 }
 
-Tensor Mlp::forward(const Tensor& x) {
+Tensor Mlp::features(const Tensor& x) {
   Tensor y = flatten(x);
-  for (size_t i = 0; i + 1 < layers_.size(); ++i) {
-    y = relu((*layers_[i])(y));
+  for (size_t i = 0; i < hidden_.size(); ++i) {
+    y = relu((*hidden_[i])(y));
     if (!dropouts_.empty()) y = (*dropouts_[i])(y);
   }
-  return (*layers_.back())(y);
+  return y;
 }
 
 }  // namespace ditto::models

@@ -10,7 +10,7 @@
 namespace ditto::models {
 namespace {
 
-using Make = std::function<std::unique_ptr<nn::Layer>(const ModelOptions&)>;
+using Make = std::function<std::unique_ptr<Classifier>(const ModelOptions&)>;
 
 Make resnet_cifar(int depth, Shortcut shortcut = Shortcut::Pad) {
   return [=](const ModelOptions& o) {
@@ -36,7 +36,7 @@ Make densenet(DenseNetOptions options) {
   };
 }
 
-std::unique_ptr<nn::Layer> mlp(const ModelOptions& o) {
+std::unique_ptr<Classifier> mlp(const ModelOptions& o) {
   check(o.num_classes > 0, "[models] mlp needs classes, got", o.num_classes);
   return std::make_unique<Mlp>(
       std::vector<int64_t>{o.image_size * o.image_size * o.in_channels, 256, 128, o.num_classes},
@@ -82,8 +82,8 @@ std::vector<std::string> model_names() {
   return names;
 }
 
-std::unique_ptr<nn::Layer> make_model(const std::string& name, const ModelOptions& options,
-                                      std::string* note) {
+std::unique_ptr<Classifier> make_model(const std::string& name, const ModelOptions& options,
+                                       std::string* note) {
   std::string known;
   for (const Entry& entry : table()) {
     if (entry.name == name) {

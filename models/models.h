@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/layer.h"
+#include "models/classifier.h"
 
 namespace ditto::models {
 
@@ -29,7 +29,7 @@ std::vector<std::string> model_names();
 // A model with parameters at zero; call nn::init next. "resnet40" of paper 000 has no integer n in
 // 6 n + 2; its 0.66 M parameters (Table 2) are those of ResNet-44, so that is what the name gives;
 // `note` (if not null) receives a sentence that says so. An unknown name throws with the list.
-std::unique_ptr<nn::Layer> make_model(const std::string& name, const ModelOptions& options,
-                                      std::string* note = nullptr);
+std::unique_ptr<Classifier> make_model(const std::string& name, const ModelOptions& options,
+                                       std::string* note = nullptr);
 
 }  // namespace ditto::models

@@ -56,7 +56,7 @@ ResNet::ResNet(const ResNetOptions& options)
                    : fill_stage<Bottleneck>(stage, sizes[i], channels, width, stride);
     stages_.push_back(&stage);
   }
-  if (options.num_classes > 0) fc_ = &child<nn::Linear>("fc", channels, options.num_classes);
+  if (options.num_classes > 0) head_ = &child<nn::Linear>("fc", channels, options.num_classes);
 }
 
 Tensor ResNet::features(const Tensor& x) {
@@ -64,11 +64,6 @@ Tensor ResNet::features(const Tensor& x) {
   if (stem_ == Stem::ImageNet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   for (nn::Sequential* stage : stages_) y = (*stage)(y);
   return global_avg_pool2d(y);
-}
-
-Tensor ResNet::forward(const Tensor& x) {
-  const Tensor pooled = features(x);
-  return fc_ ? (*fc_)(pooled) : pooled;
 }
 
 }  // namespace ditto::models

@@ -6,8 +6,8 @@
 // (conv1, bn1, layer1.0.conv1, ..., layer4.1.bn2, fc).
 #pragma once
 
+#include "models/classifier.h"
 #include "models/residual_block.h"
-#include "nn/linear.h"
 
 namespace ditto::models {
 
@@ -24,19 +24,17 @@ struct ResNetOptions {
 };
 
 // x (N, H, W, in_channels) -> logits (N, num_classes); without classifier the features.
-class ResNet : public nn::Layer {
+class ResNet : public Classifier {
  public:
   explicit ResNet(const ResNetOptions& options = {});
-  Tensor forward(const Tensor& x) override;
-  // The pooled features before the classifier: (N, 512), from depth 50 on (N, 2048).
-  Tensor features(const Tensor& x);
+  // Pooled, (N, 512), from depth 50 on (N, 2048).
+  Tensor features(const Tensor& x) override;
 
  private:
   Stem stem_;
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
   std::vector<nn::Sequential*> stages_;
-  nn::Linear* fc_ = nullptr;
 };
 
 }  // namespace ditto::models

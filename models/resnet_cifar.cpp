@@ -22,18 +22,13 @@ ResNetCifar::ResNetCifar(const ResNetCifarOptions& options)
       width = out;
     }
   }
-  if (options.num_classes > 0) fc_ = &child<nn::Linear>("fc", width, options.num_classes);
+  if (options.num_classes > 0) head_ = &child<nn::Linear>("fc", width, options.num_classes);
 }
 
 Tensor ResNetCifar::features(const Tensor& x) {
   Tensor y = bn1_.relu(conv1_(x));
   for (BasicBlock* block : blocks_) y = (*block)(y);
   return global_avg_pool2d(y);
-}
-
-Tensor ResNetCifar::forward(const Tensor& x) {
-  const Tensor pooled = features(x);
-  return fc_ ? (*fc_)(pooled) : pooled;
 }
 
 }  // namespace ditto::models

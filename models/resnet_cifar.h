@@ -2,8 +2,8 @@
 // 32, 64. Parameter names follow torchvision (conv1, bn1, layer1.0.conv1, ..., fc).
 #pragma once
 
+#include "models/classifier.h"
 #include "models/residual_block.h"
-#include "nn/linear.h"
 
 namespace ditto::models {
 
@@ -16,18 +16,16 @@ struct ResNetCifarOptions {
 };
 
 // x (N, H, W, in_channels) -> logits (N, num_classes); without classifier the features.
-class ResNetCifar : public nn::Layer {
+class ResNetCifar : public Classifier {
  public:
   explicit ResNetCifar(const ResNetCifarOptions& options = {});
-  Tensor forward(const Tensor& x) override;
-  // The pooled features (N, 4 width) before the classifier.
-  Tensor features(const Tensor& x);
+  // Pooled, (N, 4 width).
+  Tensor features(const Tensor& x) override;
 
  private:
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
   std::vector<BasicBlock*> blocks_;
-  nn::Linear* fc_ = nullptr;
 };
 
 }  // namespace ditto::models

@@ -18,6 +18,8 @@ class Linear : public Layer {
  public:
   Linear(int64_t in, int64_t out, const LinearOptions& options = {});
   Tensor forward(const Tensor& x) override;
+  // (O, I).
+  const Tensor& weight() const { return weight_; }
 
  private:
   Tensor& weight_;

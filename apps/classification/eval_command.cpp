@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/classification/analysis.h"
+#include "apps/classification/embeddings.h"
 #include "apps/classification/trainer.h"
 #include "apps/classification/weights.h"
 #include "apps/common/environment.h"
@@ -29,6 +31,12 @@ void EvalCommand::declare(Config& config) {
   apps::declare(config, tta_);
   config.add("report", &report_, "folder for report.html with confusion matrix and calibration")
       .flag_only();
+  config
+      .add("knn", &knn_,
+           "also classify by this many most similar training images, by the features alone; 0: no")
+      .at_least(0);
+  config.add("knn-images", &knn_images_, "training images among which they are; 0: all")
+      .at_least(0);
   apps::declare(config, compute_);
   config.add("threads", &threads_, "of the computation; 0: all cores").range(0, 4096);
 }
@@ -59,6 +67,22 @@ void EvalCommand::run(const Invocation& invocation) {
   for (size_t i = 0; i < known.size(); ++i)
     check(known[i] == found[i], "[eval] class", i, "of", data.test.name(), "is", found[i],
           "but the weights are for", known[i]);
+  if (knn_ > 0) {
+    const data::ImageDataset bank = knn_images_ > 0 && knn_images_ < data.train.size()
+                                        ? data.train.subset(knn_images_)
+                                        : data.train;
+    const double accuracy = knn_accuracy(embed(*trained.model, bank),
+                                         embed(*trained.model, data.test), {.neighbours = knn_});
+    fmt::print("{}: {} test images, k-NN accuracy {} ({} neighbours among {} training images)\n",
+               data.test.name(), count_text(double(data.test.size())), percent_text(accuracy),
+               std::min(knn_, bank.size()), count_text(double(bank.size())));
+  }
+  if (!trained.info.head_trained) {
+    if (knn_ > 0) return;
+    throw UsageError(weights_ +
+                     " holds pretrained features without a trained classifier: train "
+                     "one by `linear --init-weights`, or ask for --knn 200");
+  }
   const Evaluation plain = evaluate_predictions(predict(*trained.model, data.test));
   fmt::print("{}: {} test images, accuracy {}, cross-entropy {:.4f}\n\n", data.test.name(),
              count_text(double(plain.images)), percent_text(plain.top1), plain.nll);

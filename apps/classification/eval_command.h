@@ -20,6 +20,7 @@ class EvalCommand {
   DataOptions options_;
   TtaOptions tta_;
   std::string weights_, report_;
+  int64_t knn_ = 0, knn_images_ = 0;
   int threads_ = 0;
   DeviceOptions compute_;
 };

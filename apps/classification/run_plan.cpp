@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "apps/classification/objective.h"
 #include "apps/common/text.h"
 
 namespace ditto::apps {
@@ -26,8 +27,14 @@ std::string why_not_swept(const Option& option) {
 
 // Would another value of the option make no difference to this loss?
 bool ignores(const std::string& loss, const std::string& option) {
-  static const std::set<std::string> of_groups = {"rho", "anchor-grad", "replicas"};
-  return losses::uses_groups(loss) ? option == "cce-replicas" : of_groups.count(option) > 0;
+  static const std::set<std::string> of_transform = {"rho", "anchor-grad"},
+                                     of_features = {"projector", "projection-dim", "linear-share",
+                                                    "linear-lr", "knn-neighbours", "knn-images"};
+  const LossKind kind = loss_kind(loss);
+  if (option == "cce-replicas") return compares_replicas(loss);
+  if (option == "replicas") return !compares_replicas(loss);
+  if (kind == LossKind::Logits && of_features.count(option) > 0) return true;
+  return of_transform.count(option) > 0 && (kind != LossKind::Logits || !losses::uses_groups(loss));
 }
 
 // The value may be any text of an option; a file name may not.

@@ -9,6 +9,7 @@
 
 #include "apps/classification/analysis.h"
 #include "apps/classification/dry_run.h"
+#include "apps/classification/embeddings.h"
 #include "apps/classification/pretrained.h"
 #include "apps/classification/profile.h"
 #include "apps/classification/sweep_summary.h"
@@ -22,6 +23,8 @@
 namespace ditto::apps {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 // Threads and devices decide the order of sums; rate and clipping are what one tries after a run
 // has diverged.
@@ -47,6 +50,21 @@ void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) 
 }
 
 }  // namespace
+
+TrainCommand::TrainCommand(const std::string& phases) {
+  options_.phases = phases;
+  if (phases == "pretrain") {  // the recipe of Khosla et al. 2020, for CIFAR
+    options_.loss = "supcon";
+    options_.rrc = "on";
+    options_.rrc_scale_low = 0.2;
+    options_.crop_padding = 0;
+    options_.jitter = {0.4, 0.4, 0.4, 0.1};
+    options_.jitter_probability = 0.8;
+    options_.grayscale = 0.2;
+  } else if (phases == "linear") {
+    options_.weight_decay = 0;
+  }
+}
 
 void TrainCommand::declare(Config& config) {
   apps::declare(config, options_);
@@ -186,7 +204,7 @@ void TrainCommand::run(const Invocation& invocation) {
       break;  // the report of what was measured is still written
     }
     save_weights(run.file(planned.name + ".safetensors"), trainer.model(), planned.options.model,
-                 data.train);
+                 data.train, options_.phases != "pretrain");
     if (trainer.ema()) {
       const std::string note =
           "Figures, matrices and calibration are those of the weights themselves; the averaged "
@@ -233,7 +251,8 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
     state.steps = s.steps;
     state.images = s.images;
     state.loss = s.loss;
-    state.accuracy = s.accuracy;
+    state.accuracy.reset();
+    if (!std::isnan(s.accuracy)) state.accuracy = s.accuracy;
     state.learning_rate = s.learning_rate;
     progress.update(state);
     if (profiler && s.step == first_step + kUnprofiled) profiler->reset();
@@ -242,7 +261,9 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
                      .epoch = s.epoch,
                      .images = double(s.step) * double(planned.options.batch),
                      .loss = s.loss,
-                     .learning_rate = s.learning_rate});
+                     .learning_rate = s.learning_rate,
+                     .gradient_positives = s.response.positives,
+                     .gradient_negatives = s.response.negatives});
   };
   callbacks.on_eval_batch = [&](int64_t images) {
     state.evaluating = true;
@@ -251,15 +272,19 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
   };
   callbacks.on_epoch = [&](const EpochMetrics& m) {
     recorder.epoch(m);
-    say(
-        fmt::format("{}: epoch {:.2f}  train loss {:.4f}  train accuracy {}  test loss {:.4f}  "
-                    "test accuracy {}{}  {:.0f} images/s  {}",
-                    planned.name, m.epoch, m.train_loss, percent_text(1 - m.train_error),
-                    m.test_loss, percent_text(1 - m.test_error),
-                    std::isnan(m.ema_test_error)
-                        ? ""
-                        : fmt::format("  averaged weights {}", percent_text(1 - m.ema_test_error)),
-                    m.images_per_second, duration_text(m.seconds)));
+    std::string text =
+        fmt::format("{}: epoch {:.2f}  train loss {:.4f}", planned.name, m.epoch, m.train_loss);
+    // Trainings of features alone have no classifier to measure.
+    const auto add = [&](const char* what, double error) {
+      if (!std::isnan(error)) text += fmt::format("  {} {}", what, percent_text(1 - error));
+    };
+    add("train accuracy", m.train_error);
+    if (!std::isnan(m.test_loss)) text += fmt::format("  test loss {:.4f}", m.test_loss);
+    add("test accuracy", m.test_error);
+    add("k-NN accuracy", m.knn_error);
+    add("averaged weights", m.ema_test_error);
+    say(fmt::format("{}  {:.0f} images/s  {}", text, m.images_per_second,
+                    duration_text(m.seconds)));
   };
   callbacks.between_steps = [&](int64_t step) { return saver.between_steps(trainer, step); };
   callbacks.stop = [] { return StopSignals::requested(); };
@@ -283,6 +308,41 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
   return recorder.record();
 }
 
+void TrainCommand::add_embeddings(const RunPlan& plan, Report& report,
+                                  const data::ImageDataset& test, RunDirectory& run) {
+  if (std::none_of(plan.runs.begin(), plan.runs.end(), [](const PlannedRun& planned) {
+        return loss_kind(planned.options.loss) != LossKind::Logits;
+      }))
+    return;
+  const data::ImageDataset images = test.subset(std::min<int64_t>(2000, test.size()));
+  Table table;
+  table.columns = {{"run"},
+                   {"isotropy score", true},
+                   {"mean cosine, one class", true},
+                   {"mean cosine, two classes", true}};
+  std::vector<NamedHistogram> histograms;
+  for (const RunRecord& record : report.runs) {
+    const fs::path file = run.file(record.name + ".safetensors");
+    if (record.status != "completed" || !fs::exists(file)) continue;
+    const TrainedModel trained = load_weights(file);
+    const Embeddings embeddings = embed(*trained.model, images);
+    histograms.push_back({record.name, similarity_histogram(embeddings)});
+    const SimilarityHistogram& histogram = histograms.back().histogram;
+    table.add_row({record.name, fmt::format("{:.4f}", isotropy_score(embeddings)),
+                   fmt::format("{:.4f}", histogram.positive_mean),
+                   fmt::format("{:.4f}", histogram.negative_mean)});
+  }
+  if (histograms.empty()) return;
+  report.tables.push_back(
+      {.title = "Embeddings",
+       .note = fmt::format("Features before the classifier of {} test images, scaled to length 1. "
+                           "Isotropy: 1 where all directions are used alike.",
+                           count_text(double(images.size()))),
+       .table = table});
+  if (histograms.size() > 6) histograms.resize(6);  // a sweep's figure stays readable
+  report.figures.push_back(similarity_figure(histograms));
+}
+
 void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& data,
                           const Invocation& invocation, RunDirectory& run) {
   report.title = invocation.program + ": " + plan_title(plan);
@@ -291,8 +351,15 @@ void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& d
                   count_text(double(data.train.size())), timestamp());
   for (const std::string& warning : data.train.warnings()) report.notes.push_back(warning);
   report.figures = curve_figures(report.runs);
-  add_analysis(report, plan, run.path(), data.test, tta_,
-               [&](const RunRecord& record) { write_evaluation(run.metrics(), record); });
+  const auto responses = gradient_response_figures(report.runs);
+  report.figures.insert(report.figures.end(), responses.begin(), responses.end());
+  add_embeddings(plan, report, data.test, run);
+  if (options_.phases == "pretrain")
+    report.notes.push_back(
+        "Pretraining: the weights are features, whose classifier is not trained yet (linear).");
+  else
+    add_analysis(report, plan, run.path(), data.test, tta_,
+                 [&](const RunRecord& record) { write_evaluation(run.metrics(), record); });
   report_bad_images(data, report, run);
   report.environment = run.environment();
   const int64_t shown = std::min<int64_t>(6, data.train.size());

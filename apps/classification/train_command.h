@@ -15,6 +15,8 @@ namespace ditto::apps {
 
 class TrainCommand {
  public:
+  // `phases`: the default of --phases, which tells the commands train, pretrain and linear apart.
+  explicit TrainCommand(const std::string& phases = "auto");
   void declare(Config& config);
   void run(const Invocation& invocation);
 
@@ -26,6 +28,9 @@ class TrainCommand {
                                  const std::function<void(const std::string&)>& say);
   void finish(const RunPlan& plan, Report& report, const DataPair& data,
               const Invocation& invocation, RunDirectory& run);
+  // What the features of the runs tell, where any run trains them by a loss of their own.
+  void add_embeddings(const RunPlan& plan, Report& report, const data::ImageDataset& test,
+                      RunDirectory& run);
 
   TrainOptions options_;
   TtaOptions tta_;  // of the final weights

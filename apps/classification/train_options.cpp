@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "apps/classification/objective.h"
 #include "apps/common/text.h"
 #include "data/dataset.h"
 #include "models/models.h"
@@ -30,7 +31,7 @@ std::map<std::string, double> loss_options(const std::vector<std::string>& assig
 }
 
 bool has_option(const std::string& loss, const std::string& name) {
-  const auto options = losses::loss_options(loss);
+  const auto options = objective_options(loss);
   return std::any_of(options.begin(), options.end(),
                      [&](const losses::LossOption& option) { return option.name == name; });
 }
@@ -38,9 +39,9 @@ bool has_option(const std::string& loss, const std::string& name) {
 // "softmax-focal: gamma=2; ..." for each loss that has options.
 std::string loss_option_help() {
   std::string text;
-  for (const std::string& loss : losses::loss_names()) {
-    const auto options = losses::loss_options(loss);
-    if (losses::uses_groups(loss) || options.empty()) continue;
+  for (const std::string& loss : objective_names()) {
+    const auto options = objective_options(loss);
+    if (loss.rfind("t-", 0) == 0 || options.empty()) continue;
     text += "; " + loss + ":";
     for (const losses::LossOption& option : options)
       text += " " + option.name + "=" + number_text(option.value);
@@ -83,13 +84,15 @@ void declare(Config& config, TrainOptions& o) {
              "safetensors file to start from; a head of another shape is replaced");
   config.add("dropout", &o.dropout, "mlp: part of the hidden values that training drops")
       .range(0, 1);
-  config.add("loss", &o.loss, "what is minimised").choices(losses::loss_names());
+  config.add("loss", &o.loss, "what is minimised").choices(objective_names());
   config.add(
       "loss-option", &o.loss_option,
       "options of the loss itself, name=number,..., and their defaults" + loss_option_help());
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
-  config.add("replicas", &o.replicas, "t-*: augmented replicas of each image in a batch")
+  config
+      .add("replicas", &o.replicas,
+           "t-* and losses of features: augmented replicas of each image in a batch")
       .range(1, 256);
   config.add("cce-replicas", &o.cce_replicas, "the same for losses that pair nothing")
       .range(1, 256);
@@ -99,6 +102,29 @@ void declare(Config& config, TrainOptions& o) {
       .choices({"groups", "ra", "random"});
   config.add("label-smoothing", &o.label_smoothing, "share of the target spread evenly")
       .range(0, 1);
+
+  config.group("Losses of features");
+  config
+      .add("phases", &o.phases,
+           "auto: such a loss trains the features and then, by cross-entropy, the classifier; "
+           "pretrain: only the former; linear: only the latter, on --init-weights")
+      .choices({"auto", "pretrain", "linear"});
+  config
+      .add("projector", &o.projector,
+           "network between features and loss; auto: mlp of two layers, for clce none")
+      .choices({"auto", "none", "linear", "mlp"});
+  config.add("projection-dim", &o.projection_dim, "width of its output").range(1, 1 << 16);
+  config
+      .add("linear-share", &o.linear_share,
+           "part of the steps that train the classifier on frozen features, after the others")
+      .range(0.001, 0.999);
+  config.add("linear-lr", &o.linear_lr, "peak learning rate of these steps; 0: --lr").range(0, 1e3);
+  config
+      .add("knn-neighbours", &o.knn_neighbours,
+           "features are judged by the classes of this many most similar training images")
+      .range(1, 1 << 20);
+  config.add("knn-images", &o.knn_images, "training images among which they are; 0: all")
+      .at_least(0);
 
   config.group("Augmentation");
   config.add("flip", &o.flip, "mirror left-right half of the time");
@@ -158,7 +184,7 @@ void declare(Config& config, TrainOptions& o) {
 
   config.group("Several runs");
   config.add("compare", &o.compare, "train once for each of these losses and compare them")
-      .choices(losses::loss_names());
+      .choices(objective_names());
   config.add("sweep", &o.sweep, "NAME=v1,v2,...: train every run once for each value of an option");
   config.add("seeds", &o.seeds, "train every run once for each seed; the table has the mean")
       .at_least(0);
@@ -181,16 +207,36 @@ void declare(Config& config, TrainOptions& o) {
   config.add("keep-last", &o.keep_last, "checkpoints that are kept").range(1, 1000);
 }
 
+// The rules of losses of features.
+static void check_phases(const TrainOptions& o, const std::string& loss) {
+  const LossKind kind = loss_kind(loss);
+  const auto fail_usage = [](const std::string& text) { throw UsageError(text); };
+  if (o.phases == "pretrain" && kind != LossKind::Features)
+    fail_usage("loss " + loss + " trains a classifier: nothing to pretrain");
+  if (o.phases == "linear" && loss != "cce")
+    fail_usage("a linear classifier is trained by cce, not by " + loss);
+  if (o.phases == "linear" && o.init_weights.empty())
+    fail_usage("linear needs --init-weights with the features to freeze");
+  if (o.phases == "linear" && o.ema > 0) fail_usage("ema: frozen features have no average");
+  if (kind == LossKind::Logits) return;
+  if (o.replicas < 2) fail_usage("loss " + loss + " compares replicas: it needs at least two");
+  if (o.accumulate > 1)
+    fail_usage("loss " + loss + " compares all rows of a batch: no --accumulate");
+  if (kind == LossKind::Features && o.ema > 0)
+    fail_usage("loss " + loss + " has two phases, for which --ema keeps no average");
+}
+
 void check_options(const TrainOptions& o) {
   const auto fail_usage = [](const std::string& text) { throw UsageError(text); };
   std::vector<std::string> names = o.compare.empty() ? std::vector{o.loss} : o.compare;
   loss_options(o.loss_option);
   for (const std::string& name : names) {
-    if (!losses::takes_soft_targets(name) && (o.label_smoothing > 0 || o.mix != "none"))
+    if (!takes_soft_targets(name) && (o.label_smoothing > 0 || o.mix != "none"))
       fail_usage("loss " + name + " takes hard labels: no --label-smoothing and no --mix");
-    const int replicas = losses::uses_groups(name) ? o.replicas : o.cce_replicas;
-    const char* option = losses::uses_groups(name) ? "replicas" : "cce-replicas";
-    if (o.sampler == "random" && losses::uses_groups(name))
+    check_phases(o, name);
+    const int replicas = compares_replicas(name) ? o.replicas : o.cce_replicas;
+    const char* option = compares_replicas(name) ? "replicas" : "cce-replicas";
+    if (o.sampler == "random" && compares_replicas(name))
       fail_usage("sampler random shows an image once, and loss " + name + " compares replicas");
     if (o.sampler == "ra" && replicas > 128) fail_usage("sampler ra repeats up to 128 times");
     if (o.sampler != "groups") {
@@ -222,7 +268,7 @@ void check_loss_options(const TrainOptions& o, const std::vector<std::string>& n
     bool found = false;
     for (const std::string& loss : names) {
       found |= has_option(loss, option);
-      for (const auto& own : losses::loss_options(loss))
+      for (const auto& own : objective_options(loss))
         known += (known.empty() ? "" : ", ") + own.name;
     }
     if (found) continue;
@@ -248,6 +294,13 @@ std::shared_ptr<const data::Augment> make_augment(const TrainOptions& options,
   if (options.rrc == "auto") out.random_resized_crop = !dataset.in_memory();
   if (out.random_resized_crop) out.crop_padding = 0;
   return data::train_augment(out, dataset);
+}
+
+models::Projector projector(const TrainOptions& o, const std::string& loss) {
+  if (loss_kind(loss) == LossKind::Logits) return models::Projector::None;
+  if (o.projector == "auto")
+    return loss == "clce" ? models::Projector::None : models::Projector::Mlp;
+  return models::projector(o.projector);
 }
 
 data::MixOptions mix_options(const TrainOptions& o) {

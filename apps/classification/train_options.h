@@ -11,6 +11,7 @@
 #include "data/augment.h"
 #include "data/mix.h"
 #include "losses/losses.h"
+#include "models/contrastive_network.h"
 #include "nn/optim/schedule.h"
 
 namespace ditto::apps {
@@ -41,6 +42,15 @@ struct TrainOptions {
   int replicas = 2;      // rows per image for losses that pair replicas
   int cce_replicas = 1;  // the same for losses that do not (a control)
   std::string sampler = "groups";
+
+  // Losses of features (objective.h).
+  std::string phases = "auto";     // pretrain: the features alone; linear: the head alone
+  std::string projector = "auto";  // auto: mlp, but none for clce
+  int64_t projection_dim = 128;
+  double linear_share = 0.2;  // part of the steps that train the classifier after the features
+  double linear_lr = 0;       // their peak learning rate; 0: lr
+  int64_t knn_neighbours = 200;
+  int64_t knn_images = 5000;  // training images among which neighbours are looked for; 0: all
 
   bool flip = true;
   int crop_padding = 4;
@@ -98,6 +108,8 @@ void check_loss_options(const TrainOptions& options, const std::vector<std::stri
 data::AugmentOptions augment_options(const TrainOptions& options);
 std::shared_ptr<const data::Augment> make_augment(const TrainOptions& options,
                                                   const data::ImageDataset& dataset);
+// What the loss reads instead of the features.
+models::Projector projector(const TrainOptions& options, const std::string& loss);
 data::MixOptions mix_options(const TrainOptions& options);
 // For one loss: of --loss-option those that it has.
 losses::LossConfig loss_config(const TrainOptions& options, const std::string& loss);

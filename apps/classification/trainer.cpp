@@ -11,11 +11,7 @@
 #include "core/device_choice.h"
 #include "kernels/optim.h"
 #include "losses/cross_entropy.h"
-#include "models/models.h"
 #include "nn/graphed_step.h"
-#include "nn/init.h"
-#include "nn/optim/adam.h"
-#include "nn/optim/sgd.h"
 
 namespace ditto::apps {
 namespace {
@@ -96,8 +92,8 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
                  const data::ImageDataset& train, const data::ImageDataset& test)
     : options_(options),
       loss_name_(loss),
-      loss_(losses::make_loss(loss, loss_config(options, loss))),
-      replicas_(losses::uses_groups(loss) ? options.replicas : options.cce_replicas),
+      objective_(loss, loss_config(options, loss)),
+      replicas_(compares_replicas(loss) ? options.replicas : options.cce_replicas),
       device_(choose_device(options.compute.device).device),
       train_(train),
       test_(test) {
@@ -110,15 +106,9 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
         "[train] the sampler ra needs at least 256 training images, got", train.size());
   check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,
         "rows is larger than the training set of", train.size(), "images");
-  model_ = models::make_model(options.model,
-                              {.image_size = train.height(),
-                               .in_channels = train.channels(),
-                               .num_classes = train.classes(),
-                               .dropout = options.dropout},
-                              &note_);
-  nn::init(*model_, static_cast<uint64_t>(options.seed));
-  if (!options.init_weights.empty()) pretrained_ = load_pretrained(*model_, options.init_weights);
-  model_->to(device_);
+  network_ = make_network(&note_);
+  if (!options.init_weights.empty()) pretrained_ = load_pretrained(model(), options.init_weights);
+  network_->to(device_);
   total_steps_ = options.steps > 0
                      ? options.steps
                      : std::max<int64_t>(1, std::llround(options.epochs * steps_per_epoch()));
@@ -141,18 +131,6 @@ int64_t Trainer::evaluations_until(int64_t step) const {
 void Trainer::set_total_steps(int64_t steps) {
   check(steps >= 1, "[train] needs at least one step, got", steps);
   total_steps_ = steps;
-}
-
-std::unique_ptr<nn::Optimizer> Trainer::make_optimizer(const nn::Module& model) const {
-  auto groups = nn::parameter_groups(model, options_.weight_decay, options_.decay_norm_bias);
-  if (options_.optimizer == "sgd")
-    return std::make_unique<nn::Sgd>(
-        std::move(groups),
-        nn::SgdOptions{
-            .lr = options_.lr, .momentum = options_.momentum, .nesterov = options_.nesterov});
-  return std::make_unique<nn::Adam>(
-      std::move(groups),
-      nn::AdamOptions{.lr = options_.lr, .decoupled = options_.optimizer == "adamw"});
 }
 
 std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
@@ -183,39 +161,42 @@ Trainer::Parts Trainer::parts_of(int64_t rows) const {
   return {unit, units, std::min<int64_t>(options_.accumulate, units)};
 }
 
-// Of each part: its share of the loss, logits, predictions.
+// Of each part: its share of the loss, outputs (logits or embeddings), predictions.
 static constexpr int64_t kResults = 3;
 
-Tensors Trainer::compute(nn::Layer& model, const Tensors& inputs) const {
+Tensors Trainer::compute(Network& network, Phase phase, const Tensors& inputs) const {
   const Parts parts = parts_of(inputs[0].dim(0));
   Tensors results;
   for (int64_t part = 0; part < parts.count; ++part) {
     const int64_t begin = parts.begin(part), end = parts.begin(part + 1);
-    const Tensor logits = model(rows(inputs[0], begin, end));
-    const Tensor loss = loss_(logits, rows(inputs[1], begin, end), rows(inputs[2], begin, end)) /
-                        (double(parts.rows()) / double(end - begin));
+    const Objective::Result result =
+        objective_(network, phase, rows(inputs[0], begin, end), rows(inputs[1], begin, end),
+                   rows(inputs[2], begin, end));
+    const Tensor loss = result.loss / (double(parts.rows()) / double(end - begin));
     loss.backward();
-    results.insert(results.end(), {loss.detach(), logits.detach(), argmax(logits.detach(), 1)});
+    const Tensor outputs = result.outputs.detach();
+    results.insert(results.end(), {loss.detach(), outputs, argmax(outputs, 1)});
   }
   return results;
 }
 
-Trainer::Step Trainer::make_step(nn::Layer& model,
-                                 std::function<void(const std::string&)> note) const {
-  const auto run = [this, &model](const Tensors& inputs) { return compute(model, inputs); };
+Trainer::Step Trainer::make_step(Network& network, Phase phase) const {
+  const auto run = [this, &network, phase](const Tensors& inputs) {
+    return compute(network, phase, inputs);
+  };
   if (options_.compute.cuda_graph) {
-    const auto graphed = std::make_shared<nn::GraphedStep>(model, run, std::move(note));
+    const auto graphed = std::make_shared<nn::GraphedStep>(network, run, note_line_);
     return [graphed](const Tensors& inputs) { return (*graphed)(inputs); };
   }
-  return [this, &model, run](const Tensors& inputs) {
+  return [this, &network, run](const Tensors& inputs) {
     Tensors moved;
     for (const Tensor& input : inputs) moved.push_back(input.to(device_));
-    model.zero_grad();
+    network.zero_grad();
     return run(moved);
   };
 }
 
-Trainer::StepResult Trainer::train_step(nn::Layer& model, const Step& compute,
+Trainer::StepResult Trainer::train_step(Network& network, const Step& compute,
                                         nn::Optimizer& optimizer, data::DataLoader& loader,
                                         int64_t step, double lr) const {
   auto batch = [&] {
@@ -225,25 +206,30 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, const Step& compute,
   }();
   check(batch.has_value(), "[train] the loader is empty");
   const Parts parts = parts_of(batch->size());
+  const Tensor groups = Tensor::from(batch->groups, {batch->size()});
   const Tensors results =
-      compute({batch->images, batch->targets.defined() ? batch->targets : batch->labels,
-               Tensor::from(batch->groups, {batch->size()})});
+      compute({batch->images, batch->targets.defined() ? batch->targets : batch->labels, groups});
   StepResult result{0, 0, parts.rows()};
   for (int64_t part = 0; part < parts.count; ++part) {
     const Tensor* const of_part = &results[size_t(kResults * part)];
     const double value = of_part[0].item();  // waits for a GPU, so it comes after all launches
     if (!std::isfinite(value))
       fail("[train] the loss is " + error_text(value) + " at step " + std::to_string(step) +
-           "; the first bad tensor is " + first_bad_tensor(model, batch->images, of_part[1]) +
+           "; the first bad tensor is " +
+           first_bad_tensor(network.classifier(), batch->images, of_part[1]) +
            ". Try a lower --lr or --clip-norm");
     result.loss += value;
     result.correct +=
         count_correct(of_part[2], rows(batch->labels, parts.begin(part), parts.begin(part + 1)));
+    if (phase_ == Phase::Pretrain && objective_.response())
+      result.response = gradient_response(
+          of_part[1], (objective_.uses_labels() ? batch->labels : groups).to_vector<int64_t>(),
+          *objective_.response());
   }
   if (options_.clip_norm > 0) {
-    const double norm = nn::clip_grad_norm(model.parameters(), options_.clip_norm);
+    const double norm = nn::clip_grad_norm(network.parameters(), options_.clip_norm);
     if (!std::isfinite(norm))
-      for (const nn::NamedParameter& p : model.named_parameters())
+      for (const nn::NamedParameter& p : network.named_parameters())
         if (!all_finite(p.tensor.grad()))
           fail("[train] the gradient norm is " + error_text(norm) + " at step " +
                std::to_string(step) + "; the first bad tensor is the gradient of " + p.name);
@@ -256,23 +242,20 @@ Trainer::StepResult Trainer::train_step(nn::Layer& model, const Step& compute,
 
 int64_t Trainer::calibrate(double minutes) {
   const MixedPrecision precision(compute_dtype(options_));
-  auto model = models::make_model(options_.model, {.image_size = train_.height(),
-                                                   .in_channels = train_.channels(),
-                                                   .num_classes = train_.classes(),
-                                                   .dropout = options_.dropout});
-  nn::init(*model, static_cast<uint64_t>(options_.seed));
-  model->to(device_);
-  const auto optimizer = make_optimizer(*model);
+  const auto network = make_network(nullptr);
+  network->to(device_);
+  const Phase phase = phase_after(0);
+  const auto optimizer = make_optimizer(*network, phase);
   const auto loader = make_loader();
-  const Step step = make_step(*model, {});
+  const Step step = make_step(*network, phase);
   constexpr int kWarmUp = 3, kTimed = 10;
-  for (int i = 0; i < kWarmUp; ++i) train_step(*model, step, *optimizer, *loader, i, 0);
+  for (int i = 0; i < kWarmUp; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
   const double start = now();
-  for (int i = 0; i < kTimed; ++i) train_step(*model, step, *optimizer, *loader, i, 0);
+  for (int i = 0; i < kTimed; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
   const double step_seconds = (now() - start) / kTimed;
   const int64_t sample = std::min<int64_t>(test_.size(), 1000);
   const double eval_start = now();
-  evaluate(*model, test_.subset(sample));
+  evaluate(network->classifier(), test_.subset(sample));
   const double eval_seconds = (now() - eval_start) * double(test_.size()) / double(sample);
   // Evaluations come every eval_every epochs, and once at the end.
   const double per_step =
@@ -283,11 +266,10 @@ int64_t Trainer::calibrate(double minutes) {
 }
 
 void Trainer::make_parts() {
-  if (optimizer_) return;
-  optimizer_ = make_optimizer(*model_);
-  loader_ = make_loader();
-  if (options_.ema > 0)
-    ema_ = std::make_unique<nn::Ema>(*model_, nn::EmaOptions{.decay = options_.ema});
+  if (!loader_) loader_ = make_loader();
+  if (options_.ema > 0 && !ema_)
+    ema_ = std::make_unique<nn::Ema>(model(), nn::EmaOptions{.decay = options_.ema});
+  enter(phase_after(state_.step));
 }
 
 int64_t Trainer::evaluation_interval() const {
@@ -298,7 +280,7 @@ double Trainer::seconds() const { return state_.seconds + (started_ > 0 ? now() 
 
 bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
   // The next step's loss would show it, but after the last step there is none.
-  for (const nn::NamedParameter& p : model_->named_parameters())
+  for (const nn::NamedParameter& p : model().named_parameters())
     check(all_finite(p.tensor), "[train] a weight is not finite after step", state_.step,
           "; the first bad tensor is parameter", p.name);
   struct Stopped {};
@@ -306,15 +288,18 @@ bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
     if (callbacks.on_eval_batch) callbacks.on_eval_batch(images);
     if (callbacks.stop && callbacks.stop()) throw Stopped();
   };
-  EvalResult test, averaged{kNotMeasured, kNotMeasured, 0};
+  EvalResult test{kNotMeasured, kNotMeasured, 0}, averaged = test;
+  const Phase trained = phase_after(state_.step - 1);
   try {
-    test = evaluate(*model_, test_, 250, on_batch);
+    if (trained != Phase::Pretrain) test = evaluate(model(), test_, 250, on_batch);
+    if (loss_kind(loss_name_) != LossKind::Logits && trained != Phase::Linear)
+      knn_error_ = 1 - features_accuracy(on_batch);
     if (ema_) {
       const nn::EmaScope scope(*ema_);
-      averaged = evaluate(*model_, test_, 250, on_batch);
+      averaged = evaluate(model(), test_, 250, on_batch);
     }
   } catch (const Stopped&) {
-    model_->train();
+    network_->train();
     return false;
   }
   const auto rows_seen = double(state_.rows);
@@ -325,11 +310,14 @@ bool Trainer::evaluate_now(const TrainCallbacks& callbacks) {
                         .images_per_second = rows_seen / state_.train_seconds,
                         .learning_rate = optimizer_->lr(),
                         .train_loss = state_.loss_sum / double(state_.steps),
-                        .train_error = 1 - double(state_.correct) / rows_seen,
+                        .train_error = trained == Phase::Pretrain
+                                           ? kNotMeasured
+                                           : 1 - double(state_.correct) / rows_seen,
                         .test_loss = test.loss,
                         .test_error = 1 - test.accuracy,
                         .ema_test_loss = averaged.loss,
-                        .ema_test_error = 1 - averaged.accuracy});
+                        .ema_test_error = 1 - averaged.accuracy,
+                        .knn_error = knn_error_});
   state_.loss_sum = state_.train_seconds = 0;
   state_.correct = state_.steps = state_.rows = 0;
   state_.evaluation_due = false;
@@ -340,27 +328,23 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
   const MixedPrecision precision(compute_dtype(options_));
   started_ = now();
   const double per_epoch = steps_per_epoch();
-  const nn::ScheduleOptions schedule{.kind = nn::schedule_kind(options_.schedule),
-                                     .lr = options_.lr,
-                                     .total_steps = total_steps_,
-                                     .warmup_steps = std::llround(options_.warmup * per_epoch),
-                                     .milestones = options_.milestones};
-  make_parts();
-  const auto note = callbacks.note ? callbacks.note : [](const std::string& line) {
+  note_line_ = callbacks.note ? callbacks.note : [](const std::string& line) {
     std::fprintf(stderr, "ditto: %s\n", line.c_str());
   };
-  if (!loader_->note().empty()) note(loader_->note());
+  make_parts();
+  if (!loader_->note().empty()) note_line_(loader_->note());
   if (options_.compute.data_on_device && device_.is_cpu())
-    note("--data-on-device: the training runs on the CPU");
-  step_ = make_step(*model_, note);
-  model_->train();
+    note_line_("--data-on-device: the training runs on the CPU");
+  step_ = make_step(*network_, phase_);
+  network_->train();
   for (;;) {
     if (state_.evaluation_due && !evaluate_now(callbacks)) return false;
     if (callbacks.between_steps && !callbacks.between_steps(state_.step)) return false;
     if (state_.step >= total_steps_) return true;
-    const double step_start = now(), lr = nn::learning_rate(schedule, state_.step);
+    const double step_start = now(), lr = learning_rate_after(state_.step);
+    const Phase trained = phase_;
     const StepResult result =
-        train_step(*model_, step_, *optimizer_, *loader_, state_.step + 1, lr);
+        train_step(*network_, step_, *optimizer_, *loader_, state_.step + 1, lr);
     if (ema_) ema_->update();
     state_.train_seconds += now() - step_start;
     state_.loss_sum += result.loss;
@@ -368,15 +352,21 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
     state_.rows += result.rows;
     ++state_.steps;
     ++state_.step;
-    state_.evaluation_due = state_.step % evaluation_interval() == 0 || state_.step == total_steps_;
+    // Also at the end of a phase: errors and losses of two phases do not mix.
+    enter(phase_after(state_.step));
+    state_.evaluation_due = state_.step % evaluation_interval() == 0 ||
+                            state_.step == total_steps_ || phase_ != trained;
     if (callbacks.on_step)
       callbacks.on_step({.step = state_.step,
                          .steps = total_steps_,
                          .epoch = static_cast<double>(state_.step) / per_epoch,
                          .images = options_.batch,
                          .loss = result.loss,
-                         .accuracy = double(result.correct) / double(result.rows),
-                         .learning_rate = lr});
+                         .accuracy = trained == Phase::Pretrain
+                                         ? kNotMeasured
+                                         : double(result.correct) / double(result.rows),
+                         .learning_rate = lr,
+                         .response = result.response});
   }
 }
 

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "apps/classification/gradient_response.h"
+#include "apps/classification/objective.h"
 #include "apps/classification/train_options.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/run_record.h"
@@ -29,10 +31,11 @@ EvalResult evaluate(nn::Layer& model, const data::ImageDataset& dataset, int64_t
 
 // What the trainer reports while it works.
 struct StepReport {
-  int64_t step = 0, steps = 0;  // of the whole run, from 1
-  double epoch = 0;             // fractional, after this step
-  int64_t images = 0;           // of this step
-  double loss = 0, accuracy = 0, learning_rate = 0;
+  int64_t step = 0, steps = 0;                       // of the whole run, from 1
+  double epoch = 0;                                  // fractional, after this step
+  int64_t images = 0;                                // of this step
+  double loss = 0, accuracy = 0, learning_rate = 0;  // accuracy: NaN while features are trained
+  GradientResponse response = {kNotMeasured, kNotMeasured};
 };
 struct TrainCallbacks {
   std::function<void(const StepReport&)> on_step = {};
@@ -76,10 +79,10 @@ class Trainer {
   // the checkpoint is of another model, optimizer or data set.
   void restore(const Checkpoint& checkpoint);
 
-  nn::Layer& model() { return *model_; }
+  models::Classifier& model() { return network_->classifier(); }
   nn::Ema* ema() { return ema_.get(); }  // null without --ema
   int64_t step() const { return state_.step; }
-  int64_t parameter_count() const { return model_->parameter_count(); }
+  int64_t parameter_count() const { return network_->parameter_count(); }
   const std::string& model_note() const { return note_; }
   // What was taken from options.init_weights; empty without it.
   const nn::LoadReport& pretrained() const { return pretrained_; }
@@ -103,14 +106,25 @@ class Trainer {
   struct StepResult {
     double loss;
     int64_t correct, rows;  // rows: fewer than the batch where images could not be read
+    GradientResponse response = {kNotMeasured, kNotMeasured};
   };
   // Results of a step's parts, one after another (kResults each), from {images, targets, groups};
   // its gradients are those of the model then.
   using Step = std::function<Tensors(const Tensors& inputs)>;
-  std::unique_ptr<nn::Optimizer> make_optimizer(const nn::Module& model) const;
+  using Network = models::ContrastiveNetwork;
+  std::unique_ptr<Network> make_network(std::string* note) const;
+  std::unique_ptr<nn::Optimizer> make_optimizer(Network& network, Phase phase) const;
+  // What the step after `steps` steps trains; after the last one, what that one trained.
+  Phase phase_after(int64_t steps) const;
+  // Steps before the linear classifier's.
+  int64_t feature_steps() const;
+  double learning_rate_after(int64_t steps) const;
+  void enter(Phase phase);
+  // Of the nearest neighbours of the test images among the training images.
+  double features_accuracy(const std::function<void(int64_t)>& on_batch);
   // compute() of this model, as a CUDA graph where the options ask for it.
-  Step make_step(nn::Layer& model, std::function<void(const std::string&)> note) const;
-  Tensors compute(nn::Layer& model, const Tensors& inputs) const;
+  Step make_step(Network& network, Phase phase) const;
+  Tensors compute(Network& network, Phase phase, const Tensors& inputs) const;
   // Rows of a batch that are used, and micro-batches.
   struct Parts {
     int64_t unit, units, count;
@@ -124,16 +138,16 @@ class Trainer {
   double seconds() const;
   int64_t evaluation_interval() const;
   int64_t evaluations_until(int64_t step) const;
-  StepResult train_step(nn::Layer& model, const Step& compute, nn::Optimizer& optimizer,
+  StepResult train_step(Network& network, const Step& compute, nn::Optimizer& optimizer,
                         data::DataLoader& loader, int64_t step, double lr) const;
 
   TrainOptions options_;
   std::string loss_name_;
-  losses::ClassificationLoss loss_;
+  Objective objective_;
   int replicas_;
   Device device_;
   data::ImageDataset train_, test_;
-  std::unique_ptr<nn::Layer> model_;
+  std::unique_ptr<Network> network_;
   std::string note_;
   nn::LoadReport pretrained_;
   int64_t total_steps_ = 0;
@@ -141,6 +155,9 @@ class Trainer {
   std::unique_ptr<data::DataLoader> loader_;
   std::unique_ptr<nn::Ema> ema_;
   Step step_;
+  std::function<void(const std::string&)> note_line_;
+  Phase phase_ = Phase::Classifier;
+  double knn_error_ = kNotMeasured;  // of the last evaluation of features
   State state_;
   double started_ = 0;  // of this process's part, by the monotonic clock
 };

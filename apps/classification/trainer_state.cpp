@@ -11,14 +11,18 @@ namespace {
 
 // Everything in a Trainer that is a tensor but no entry of the PyTorch state dict, as aliases of
 // the live ones, under its name in optimizer.safetensors.
-TensorMap other_tensors(const nn::Module& model, const nn::Optimizer& optimizer,
+TensorMap other_tensors(models::ContrastiveNetwork& network, const nn::Optimizer& optimizer,
                         const nn::Ema* ema) {
+  const nn::Module& model = network.classifier();
   TensorMap out;
   for (const auto& [name, tensor] : optimizer.state()) out[name] = tensor;
   for (const nn::NamedParameter& b : model.named_buffers())
     if (!b.in_state_dict) out["buffer." + b.name] = b.tensor.detach();
   if (ema)
     for (const auto& [name, tensor] : ema->state()) out["ema." + name] = tensor;
+  if (const nn::Module* projector = network.projector())
+    for (const nn::NamedParameter& p : projector->named_parameters())
+      out["projector." + p.name] = p.tensor.detach();
   return out;
 }
 
@@ -47,10 +51,10 @@ void Trainer::save(Checkpoint& checkpoint) const {
   check(optimizer_ != nullptr, "[train] nothing to save before run() or restore()");
   check_finite();
   checkpoint.model.clear();
-  for (const nn::StateEntry& entry : nn::state_dict(*model_))
+  for (const nn::StateEntry& entry : nn::state_dict(network_->classifier()))
     checkpoint.model[entry.name] = entry.tensor.to(kCpu);
   checkpoint.model_metadata = weights_metadata(options_.model, train_);
-  checkpoint.optimizer = other_tensors(*model_, *optimizer_, ema_.get());
+  checkpoint.optimizer = other_tensors(*network_, *optimizer_, ema_.get());
   for (auto& [name, tensor] : checkpoint.optimizer) tensor = tensor.to(kCpu);
   const data::LoaderPosition position = loader_->position();
   checkpoint.trainer["state"] = {
@@ -68,6 +72,9 @@ void Trainer::save(Checkpoint& checkpoint) const {
         {"correct", state_.correct},
         {"rows", state_.rows},
         {"train_seconds", state_.train_seconds}}}};
+  // Of the last evaluation of features; there is none in other trainings and older checkpoints.
+  if (std::isfinite(knn_error_))
+    checkpoint.trainer["state"]["since_evaluation"]["knn_error"] = knn_error_;
 }
 
 void Trainer::check_finite() const {
@@ -75,9 +82,10 @@ void Trainer::check_finite() const {
     check(all_finite(tensor), "[train] a number is not finite after step", state_.step,
           "; the first bad tensor is", kind, name);
   };
-  for (const nn::NamedParameter& p : model_->named_parameters())
+  const nn::Module& model = network_->classifier();
+  for (const nn::NamedParameter& p : model.named_parameters())
     require(p.tensor, "parameter", p.name);
-  for (const nn::NamedParameter& b : model_->named_buffers()) require(b.tensor, "buffer", b.name);
+  for (const nn::NamedParameter& b : model.named_buffers()) require(b.tensor, "buffer", b.name);
   for (const auto& [name, tensor] : optimizer_->state()) require(tensor, "optimizer state", name);
 }
 
@@ -85,13 +93,17 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   const Json state = field<Json>(checkpoint.trainer, "state");
   const Json loader = field<Json>(state, "loader"), optimizer = field<Json>(state, "optimizer"),
              since = field<Json>(state, "since_evaluation");
+  set_total_steps(field<int64_t>(state, "total_steps"));
+  state_.step = field<int64_t>(state, "step");  // it tells the phase, whose optimizer was saved
+  check(state_.step >= 0 && state_.step <= total_steps_, "[checkpoint] trainer.json: step",
+        state_.step, "of", total_steps_);
   make_parts();
 
   std::vector<nn::StateEntry> entries;
   for (const auto& [name, tensor] : checkpoint.model) entries.push_back({name, tensor});
-  nn::load_state_dict(*model_, entries);
+  nn::load_state_dict(model(), entries);
 
-  TensorMap others = other_tensors(*model_, *optimizer_, ema_.get());
+  TensorMap others = other_tensors(*network_, *optimizer_, ema_.get());
   for (auto& [name, tensor] : others) {
     const auto found = checkpoint.optimizer.find(name);
     check(found != checkpoint.optimizer.end(), "[checkpoint] optimizer.safetensors has no", name);
@@ -107,7 +119,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   optimizer_->set_lr(field<double>(state, "learning_rate"));
   if (ema_) ema_->set_updates(field<int64_t>(state, "ema_updates"));
   loader_->seek({field<int64_t>(loader, "epoch"), field<int64_t>(loader, "batch")});
-  set_total_steps(field<int64_t>(state, "total_steps"));
+  if (since.contains("knn_error")) knn_error_ = field<double>(since, "knn_error");
   state_ = {.step = field<int64_t>(state, "step"),
             .evaluation_due = field<bool>(state, "evaluation_due"),
             .seconds = field<double>(state, "seconds"),
@@ -117,8 +129,6 @@ void Trainer::restore(const Checkpoint& checkpoint) {
             .steps = field<int64_t>(since, "steps"),
             .rows = since.contains("rows") ? field<int64_t>(since, "rows")
                                            : field<int64_t>(since, "steps") * options_.batch};
-  check(state_.step >= 0 && state_.step <= total_steps_, "[checkpoint] trainer.json: step",
-        state_.step, "of", total_steps_);
   started_ = 0;
 }
 

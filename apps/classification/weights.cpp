@@ -60,7 +60,8 @@ std::string WeightsInfo::class_name(int64_t index) const {
   return i < class_names.size() ? class_names[i] : "class " + std::to_string(index);
 }
 
-Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset) {
+Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset,
+                          bool head_trained) {
   const kernels::ChannelValues fill = dataset.info(dataset.height(), dataset.width()).fill;
   return {{"format", "pt"},
           {"model", model_name},
@@ -68,6 +69,7 @@ Metadata weights_metadata(const std::string& model_name, const data::ImageDatase
           {"image_size", std::to_string(dataset.height())},
           {"in_channels", std::to_string(dataset.channels())},
           {"num_classes", std::to_string(dataset.classes())},
+          {"head", head_trained ? "trained" : "untrained"},
           {"class_names", json_line(dataset.class_names())},
           {"mean", json_line(dataset.statistics().mean)},
           {"std", json_line(dataset.statistics().std)},
@@ -75,10 +77,11 @@ Metadata weights_metadata(const std::string& model_name, const data::ImageDatase
 }
 
 void save_weights(const std::filesystem::path& path, const nn::Module& model,
-                  const std::string& model_name, const data::ImageDataset& dataset) {
+                  const std::string& model_name, const data::ImageDataset& dataset,
+                  bool head_trained) {
   TensorMap tensors;
   for (const nn::StateEntry& entry : nn::state_dict(model)) tensors[entry.name] = entry.tensor;
-  save_safetensors(path, tensors, weights_metadata(model_name, dataset));
+  save_safetensors(path, tensors, weights_metadata(model_name, dataset, head_trained));
 }
 
 TrainedModel load_weights(const std::filesystem::path& path) {
@@ -91,6 +94,7 @@ TrainedModel load_weights(const std::filesystem::path& path) {
   info.shape = {.image_size = metadata.size("image_size"),
                 .in_channels = metadata.size("in_channels"),
                 .num_classes = metadata.size("num_classes")};
+  info.head_trained = !metadata.has("head") || metadata.text("head") != "untrained";
   info.class_names = metadata.list<std::string>("class_names", info.shape.num_classes);
   for (const std::string& name : info.class_names)
     check(is_utf8(name) && std::none_of(name.begin(), name.end(),

@@ -21,22 +21,25 @@ struct WeightsInfo {
   // Empty in files that lack them (written elsewhere): the data set then has to say.
   std::vector<std::string> class_names;
   data::ChannelStatistics statistics;
-  std::vector<float> fill;  // colour of what is not image, one value in [0, 1] per channel
+  bool head_trained = true;  // false after pretraining: the features alone are of use
+  std::vector<float> fill;   // colour of what is not image, one value in [0, 1] per channel
 
   // The class's name, or "class 7".
   std::string class_name(int64_t index) const;
 };
 
 struct TrainedModel {
-  std::unique_ptr<nn::Layer> model;  // in evaluation mode
+  std::unique_ptr<models::Classifier> model;  // in evaluation mode
   WeightsInfo info;
 };
 
 // The metadata of a weights file.
-Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset);
+Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset,
+                          bool head_trained = true);
 
 void save_weights(const std::filesystem::path& path, const nn::Module& model,
-                  const std::string& model_name, const data::ImageDataset& dataset);
+                  const std::string& model_name, const data::ImageDataset& dataset,
+                  bool head_trained = true);
 
 // Builds the model that the metadata describes and loads its tensors. Throws Error with the path
 // and the metadata's entry or the tensor when something is missing, malformed or does not fit.

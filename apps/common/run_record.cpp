@@ -30,6 +30,7 @@ constexpr Name<EpochMetrics> kEpochFields[] = {
     {"test_error", &EpochMetrics::test_error},
     {"ema_test_loss", &EpochMetrics::ema_test_loss},
     {"ema_test_error", &EpochMetrics::ema_test_error},
+    {"knn_error", &EpochMetrics::knn_error},
 };
 constexpr Name<StepMetrics> kStepFields[] = {
     {"step", &StepMetrics::step},
@@ -37,6 +38,8 @@ constexpr Name<StepMetrics> kStepFields[] = {
     {"images", &StepMetrics::images},
     {"loss", &StepMetrics::loss},
     {"learning_rate", &StepMetrics::learning_rate},
+    {"gradient_positives", &StepMetrics::gradient_positives},
+    {"gradient_negatives", &StepMetrics::gradient_negatives},
 };
 
 constexpr Name<EvaluationMetrics> kEvaluationFields[] = {
@@ -50,7 +53,10 @@ template <class Metrics, size_t n>
 Json to_json(const Metrics& metrics, const Name<Metrics> (&fields)[n]) {
   Json json = Json::object();
   for (const auto& [key, field] : fields) {
-    const bool optional = std::string_view(key).rfind("ema_", 0) == 0;
+    // Not every training has these; the others are there, as null, when a number is missing.
+    const std::string_view name = key;
+    const bool optional =
+        name.rfind("ema_", 0) == 0 || name.rfind("knn_", 0) == 0 || name.rfind("gradient_", 0) == 0;
     if (!optional || !std::isnan(metrics.*field)) json[key] = metrics.*field;
   }
   return json;
@@ -224,6 +230,11 @@ Table summary_table(const std::vector<RunRecord>& runs) {
     column(
         "averaged weights", [&](size_t r) { return percent_text(1 - last[r].ema_test_error); },
         [&](size_t r) { return last[r].ema_test_error; });
+  if (std::any_of(last.begin(), last.end(),
+                  [](const EpochMetrics& m) { return std::isfinite(m.knn_error); }))
+    column(
+        "k-NN accuracy", [&](size_t r) { return percent_text(1 - last[r].knn_error); },
+        [&](size_t r) { return last[r].knn_error; });
   optional("TTA accuracy", &EvaluationMetrics::tta_accuracy, percent_text, -1);
   optional("top-5", &EvaluationMetrics::top5_accuracy, percent_text, -1);
   optional("ECE", &EvaluationMetrics::ece, percent_text, 1);

@@ -28,6 +28,7 @@ struct EpochMetrics {
   double test_error = kNotMeasured;
   double ema_test_loss = kNotMeasured;  // the same with averaged weights
   double ema_test_error = kNotMeasured;
+  double knn_error = kNotMeasured;  // of the features' nearest neighbours, in contrastive trainings
 };
 
 // State at a step (event "step"), for the loss and learning-rate curves.
@@ -37,6 +38,8 @@ struct StepMetrics {
   double images = kNotMeasured;
   double loss = kNotMeasured;
   double learning_rate = kNotMeasured;
+  // Means over the batch's anchors, SupCon and TCL only (apps/classification/gradient_response.h).
+  double gradient_positives = kNotMeasured, gradient_negatives = kNotMeasured;
 };
 
 // Of the finished run's weights on the test set (event "evaluation").

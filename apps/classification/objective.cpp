@@ -1,0 +1,128 @@
+#include "apps/classification/objective.h"
+
+#include <algorithm>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/arithmetic.h"
+#include "losses/cross_entropy.h"
+
+namespace ditto::apps {
+namespace {
+
+struct JointLoss {
+  const char* name;
+  const char* pair_loss;
+  double lambda, temperature;  // defaults
+};
+// Paper 003, Eq. 3 with the lambda and temperature of its section 4; its baseline of table 3.
+constexpr JointLoss kJoint[] = {{"clce", "lacln", 0.9, 0.5}, {"ce-supcon", "supcon", 0.9, 0.5}};
+
+const JointLoss* find_joint(const std::string& name) {
+  const auto found = std::find_if(std::begin(kJoint), std::end(kJoint),
+                                  [&](const JointLoss& joint) { return name == joint.name; });
+  return found == std::end(kJoint) ? nullptr : found;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+std::vector<std::string> objective_names() {
+  std::vector<std::string> names = losses::loss_names();
+  for (const JointLoss& joint : kJoint) names.push_back(joint.name);
+  for (const std::string& name : losses::pair_loss_names()) names.push_back(name);
+  return names;
+}
+
+LossKind loss_kind(const std::string& name) {
+  if (find_joint(name)) return LossKind::Joint;
+  if (contains(losses::pair_loss_names(), name)) return LossKind::Features;
+  losses::uses_groups(name);  // throws for an unknown name
+  return LossKind::Logits;
+}
+
+bool compares_replicas(const std::string& name) {
+  return loss_kind(name) != LossKind::Logits || losses::uses_groups(name);
+}
+
+bool takes_soft_targets(const std::string& name) {
+  return loss_kind(name) == LossKind::Logits && losses::takes_soft_targets(name);
+}
+
+std::vector<losses::LossOption> objective_options(const std::string& name) {
+  if (const JointLoss* joint = find_joint(name)) {
+    std::vector<losses::LossOption> options = {{"lambda", joint->lambda}};
+    for (losses::LossOption option : losses::pair_loss_options(joint->pair_loss)) {
+      if (option.name == "temperature") option.value = joint->temperature;
+      options.push_back(option);
+    }
+    return options;
+  }
+  if (contains(losses::pair_loss_names(), name)) return losses::pair_loss_options(name);
+  return losses::loss_options(name);
+}
+
+Objective::Objective(const std::string& name, const losses::LossConfig& config)
+    : kind_(loss_kind(name)) {
+  if (kind_ == LossKind::Logits) {
+    logits_loss_ = losses::make_loss(name, config);
+    return;
+  }
+  logits_loss_ = losses::make_loss("cce", {});
+  const std::vector<losses::LossOption> known = objective_options(name);
+  std::map<std::string, double> values;
+  for (const losses::LossOption& option : known) values[option.name] = option.value;
+  for (const auto& [option, value] : config.options) {
+    check(values.count(option) == 1, "[objective]", name, "has no option", option);
+    values[option] = value;
+  }
+  std::string pair = name;
+  if (const JointLoss* joint = find_joint(name)) {
+    pair = joint->pair_loss;
+    lambda_ = values.at("lambda");
+    values.erase("lambda");
+    check(lambda_ >= 0 && lambda_ <= 1, "[objective] lambda of", name,
+          "is outside [0, 1]:", lambda_);
+  }
+  pair_loss_ = losses::make_pair_loss(pair, values);
+  uses_labels_ = losses::uses_labels(pair);
+  if (name == "supcon" || name == "tcl" || name == "tcl-self") {
+    response_ = {.temperature = values.at("temperature"), .k1 = 0, .k2 = 1};
+    if (name != "supcon") {
+      response_->k1 = values.at("k1");
+      response_->k2 = values.at("k2");
+    }
+  }
+}
+
+Objective::Result Objective::operator()(models::ContrastiveNetwork& network, Phase phase,
+                                        const Tensor& images, const Tensor& targets,
+                                        const Tensor& groups) const {
+  models::Classifier& classifier = network.classifier();
+  if (phase == Phase::Linear) {
+    Tensor features;
+    {
+      const NoGrad frozen;
+      classifier.eval();
+      features = classifier.features(images);
+      classifier.train();
+    }
+    const Tensor logits = classifier.classify(features);
+    return {losses::cross_entropy(logits, targets, {.ignore_index = losses::kNoIgnoredLabel}),
+            logits};
+  }
+  if (kind_ == LossKind::Logits) {
+    const Tensor logits = classifier(images);
+    return {logits_loss_(logits, targets, groups), logits};
+  }
+  const Tensor features = classifier.features(images);
+  const Tensor embeddings = network.project(features);
+  const Tensor pair = pair_loss_(embeddings, targets, groups).loss;
+  if (phase == Phase::Pretrain) return {pair, embeddings};
+  const Tensor logits = classifier.classify(features);
+  return {logits_loss_(logits, targets, groups) * (1 - lambda_) + pair * lambda_, logits};
+}
+
+}  // namespace ditto::apps

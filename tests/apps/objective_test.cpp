@@ -1,0 +1,276 @@
+// Trainings by losses of features: two phases, joint losses, a linear classifier on given features.
+#include "apps/classification/objective.h"
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "apps/classification/trainer.h"
+#include "apps/classification/weights.h"
+#include "tests/support/catch.h"
+#include "tests/support/paths.h"
+#include "tests/support/stripes.h"
+#include "tests/support/temp_dir.h"
+
+namespace ditto::apps {
+namespace {
+
+using testing::contains;
+using testing::stripes;
+
+TrainOptions small_options(const std::string& loss) {
+  TrainOptions o;
+  o.loss = loss;
+  o.model = "mlp";
+  o.batch = 32;
+  o.epochs = 6;  // of four steps
+  o.lr = 0.05;
+  o.flip = false;
+  o.crop_padding = 1;
+  o.linear_share = 0.5;
+  o.linear_lr = 0.5;
+  o.knn_neighbours = 10;
+  return o;
+}
+
+std::vector<std::vector<float>> values(const nn::Module& module) {
+  std::vector<std::vector<float>> out;
+  for (const nn::NamedParameter& p : module.named_parameters())
+    out.push_back(p.tensor.to_vector<float>());
+  return out;
+}
+
+Checkpoint saved(const Trainer& trainer) {
+  Checkpoint out;
+  trainer.save(out);
+  for (auto* tensors : {&out.model, &out.optimizer})
+    for (auto& [name, tensor] : *tensors) tensor = tensor.detach().clone();
+  return out;
+}
+
+bool same_bits(const TensorMap& a, const TensorMap& b) {
+  if (a.size() != b.size()) return false;
+  for (const auto& [name, tensor] : a) {
+    const auto other = b.find(name);
+    if (other == b.end() || other->second.shape() != tensor.shape() ||
+        std::memcmp(tensor.view().data, other->second.view().data,
+                    static_cast<size_t>(tensor.numel() * size_of(tensor.dtype()))) != 0)
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("objective: every name has a kind, options and a loss", "[objective]") {
+  for (const std::string& name : objective_names()) {
+    INFO(name);
+    const LossKind kind = loss_kind(name);
+    CHECK(compares_replicas(name) == (kind != LossKind::Logits || name.rfind("t-", 0) == 0));
+    CHECK_NOTHROW(Objective(name, {}));
+    for (const losses::LossOption& option : objective_options(name))
+      CHECK_NOTHROW(Objective(name, {.options = {{option.name, option.value}}}));
+    CHECK_THROWS_WITH(Objective(name, {.options = {{"no-such", 1}}}), contains("no-such"));
+  }
+  CHECK(loss_kind("cce") == LossKind::Logits);
+  CHECK(loss_kind("clce") == LossKind::Joint);
+  CHECK(loss_kind("tcl") == LossKind::Features);
+  CHECK(Objective("tcl", {}).response()->k1 == 5000);
+  CHECK(Objective("cce", {}).response() == nullptr);
+  CHECK_THROWS_WITH(loss_kind("sse"), contains("'sse'"));
+  CHECK_THROWS_WITH(Objective("clce", {.options = {{"lambda", 1.5}}}), contains("lambda"));
+}
+
+TEST_CASE("objective: a loss of features trains them, then a classifier on them as they are",
+          "[objective]") {
+  const auto train = stripes(128, 1), test = stripes(64, 2);
+  for (const char* loss : {"supcon", "nt-xent"}) {
+    INFO(loss);
+    TrainOptions o = small_options(loss);
+    Trainer trainer(o, loss, train, test);
+    REQUIRE(trainer.total_steps() == 24);
+    std::vector<EpochMetrics> epochs;
+    std::vector<std::vector<float>> features;  // after the first phase
+    trainer.run({.on_step =
+                     [&](const StepReport& s) {
+                       CHECK(std::isnan(s.accuracy) == (s.step <= 12));
+                       const bool measured = s.step <= 12 && std::string(loss) == "supcon";
+                       CHECK(std::isfinite(s.response.positives) == measured);
+                     },
+                 .on_epoch = [&](const EpochMetrics& m) { epochs.push_back(m); },
+                 .between_steps =
+                     [&](int64_t step) {
+                       if (step == 12) features = values(trainer.model());
+                       return true;
+                     }});
+    REQUIRE(epochs.size() == 6);
+    for (size_t i = 0; i < 6; ++i) {
+      CHECK(std::isnan(epochs[i].test_error) == (i < 3));
+      CHECK(std::isnan(epochs[i].train_error) == (i < 3));
+      CHECK(std::isfinite(epochs[i].knn_error));
+    }
+    CHECK(epochs[2].train_loss < epochs[0].train_loss);
+    CHECK(epochs.back().knn_error < 0.1);
+    CHECK(epochs.back().test_error < 0.1);
+    const auto last = values(trainer.model());
+    REQUIRE(features.size() == last.size());
+    for (size_t i = 0; i < last.size(); ++i)
+      CHECK((features[i] == last[i]) == (i + 2 < last.size()));  // the head's weight and bias
+  }
+}
+
+TEST_CASE("objective: clce without its loss of features is cross-entropy", "[objective]") {
+  const auto train = stripes(64, 1), test = stripes(16, 2);
+  std::vector<std::vector<std::vector<float>>> weights;
+  for (const char* loss : {"cce", "clce", "ce-supcon"}) {
+    TrainOptions o = small_options(loss);
+    o.steps = 4;
+    o.cce_replicas = 2;
+    if (std::string(loss) != "cce") o.loss_option = {"lambda=0"};
+    Trainer trainer(o, loss, train, test);
+    trainer.run({});
+    weights.push_back(values(trainer.model()));
+  }
+  CHECK(weights[0] == weights[1]);
+  CHECK(weights[0] == weights[2]);
+  // With it the classifier is learnt all the same.
+  TrainOptions o = small_options("clce");
+  Trainer trainer(o, "clce", stripes(128, 1), stripes(64, 2));
+  double error = 1, knn_error = 1;
+  trainer.run({.on_epoch = [&](const EpochMetrics& m) {
+    error = m.test_error;
+    knn_error = m.knn_error;
+  }});
+  CHECK(error < 0.1);
+  CHECK(knn_error < 0.1);
+}
+
+TEST_CASE("objective: a training resumed in either phase, or between them, ends with the same bits",
+          "[objective]") {
+  const auto train = stripes(64, 1), test = stripes(16, 2);
+  TrainOptions o = small_options("supcon");
+  o.steps = 6;
+  o.linear_share = 0.5;
+  o.optimizer = "adam";
+  o.lr = 0.01;
+  Trainer whole(o, "supcon", train, test);
+  std::vector<Checkpoint> checkpoints;
+  whole.run({.between_steps = [&](int64_t) {
+    checkpoints.push_back(saved(whole));
+    return true;
+  }});
+  const Checkpoint end = saved(whole);
+  CHECK(end.optimizer.count("projector.fc1.weight") == 1);
+  REQUIRE(checkpoints.size() == 7);
+  for (size_t step = 0; step < checkpoints.size(); ++step) {
+    INFO("resumed after step " << step);
+    Trainer rest(o, "supcon", train, test);
+    rest.restore(checkpoints[step]);
+    rest.run({});
+    const Checkpoint again = saved(rest);
+    CHECK(same_bits(again.model, end.model));
+    CHECK(same_bits(again.optimizer, end.optimizer));
+  }
+}
+
+TEST_CASE("objective: pretrain, then linear on the saved features", "[objective]") {
+  const auto train = stripes(128, 1), test = stripes(64, 2);
+  const testing::TempDir folder;
+  const auto file = folder.path() / "features.safetensors";
+  TrainOptions o = small_options("tcl");
+  o.phases = "pretrain";
+  Trainer features(o, "tcl", train, test);
+  double test_error = 0, knn_error = 1;
+  features.run({.on_epoch = [&](const EpochMetrics& m) {
+    test_error = m.test_error;
+    knn_error = m.knn_error;
+  }});
+  CHECK(std::isnan(test_error));  // no classifier has been trained
+  CHECK(knn_error < 0.1);
+  save_weights(file, features.model(), o.model, train, false);
+  CHECK_FALSE(load_weights(file).info.head_trained);
+
+  TrainOptions linear = small_options("cce");
+  linear.phases = "linear";
+  linear.init_weights = file.string();
+  linear.lr = 0.5;
+  Trainer classifier(linear, "cce", train, test);
+  const auto before = values(classifier.model());
+  classifier.run({.on_epoch = [&](const EpochMetrics& m) { test_error = m.test_error; }});
+  CHECK(test_error < 0.1);
+  const auto after = values(classifier.model());
+  for (size_t i = 0; i < after.size(); ++i)
+    CHECK((before[i] == after[i]) == (i + 2 < after.size()));
+}
+
+TEST_CASE("objective: options that do not go together are refused", "[objective]") {
+  const auto refused = [](TrainOptions o, const std::string& why) {
+    CHECK_THROWS_WITH(check_options(o), contains(why));
+  };
+  TrainOptions o = small_options("cce");
+  o.phases = "pretrain";
+  refused(o, "loss cce trains a classifier");
+  o.phases = "linear";
+  refused(o, "init-weights");
+  o.init_weights = "x.safetensors";
+  o.loss = "t-cce";
+  refused(o, "not by t-cce");
+  o = small_options("supcon");
+  o.replicas = 1;
+  refused(o, "at least two");
+  o = small_options("supcon");
+  o.accumulate = 2;
+  refused(o, "no --accumulate");
+  o = small_options("supcon");
+  o.ema = 0.9;
+  refused(o, "--ema");
+  o = small_options("clce");
+  o.mix = "d2";
+  refused(o, "hard labels");
+}
+
+TEST_CASE("objective: every recipe's options exist and go together", "[objective]") {
+  int recipes = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(testing::source_path("apps/configs"))) {
+    if (entry.path().extension() != ".json") continue;
+    INFO(entry.path().filename().string());
+    ++recipes;
+    TrainOptions o;
+    Config config;
+    declare(config, o);
+    config.load_file(entry.path());
+    if (o.phases == "linear") o.init_weights = "features.safetensors";
+    CHECK_NOTHROW(check_options(o));
+    CHECK_NOTHROW(check_loss_options(o, {o.loss}));
+  }
+  CHECK(recipes >= 8);
+}
+
+TEST_CASE("gradient response: by hand, and theorems 1 and 2 of paper 002", "[objective]") {
+  // Orthogonal embeddings, two of one class: every exponential is 1.
+  const Tensor z = Tensor::from(std::vector<float>{2, 0, 0, 0, 3, 0, 0, 0, 1}, {3, 3});
+  const std::vector<int64_t> labels = {0, 0, 1};
+  const GradientResponse supcon = gradient_response(z, labels, {.temperature = 1});
+  CHECK(supcon.positives == Approx(0.5));
+  CHECK(supcon.negatives == Approx(0.5));
+  const GradientResponse tcl = gradient_response(z, labels, {.temperature = 1, .k1 = 2, .k2 = 3});
+  CHECK(tcl.positives == Approx(1 - 1 / 6.0 + 2 / 6.0));
+  CHECK(tcl.negatives == Approx(0.5));
+  for (const double temperature : {1.0, 0.1, 0.01}) {
+    INFO(temperature);
+    double positives = gradient_response(z, labels, {.temperature = temperature}).positives;
+    for (const double k1 : {1.0, 10.0, 1000.0}) {
+      const double more =
+          gradient_response(z, labels, {.temperature = temperature, .k1 = k1}).positives;
+      CHECK(more > positives);
+      positives = more;
+    }
+    CHECK(gradient_response(z, labels, {.temperature = temperature, .k1 = 1, .k2 = 2}).negatives >
+          gradient_response(z, labels, {.temperature = temperature, .k1 = 1, .k2 = 1}).negatives);
+  }
+  CHECK(std::isnan(gradient_response(z, {0, 1, 2}, {}).positives));
+  CHECK_THROWS_WITH(gradient_response(z, {0, 1}, {}), contains("[gradient_response]"));
+}
+
+}  // namespace ditto::apps
