@@ -1,5 +1,9 @@
 #include "losses/pair_losses.h"
 
+#include <algorithm>
+#include <numeric>
+
+#include "autograd/ops/index_select.h"
 #include "losses/h_scl.h"
 #include "losses/info_nce.h"
 #include "losses/lacln.h"
@@ -12,112 +16,142 @@
 namespace ditto::losses {
 namespace {
 
+// The values of one loss's options, defaults filled in.
+using Values = std::map<std::string, double>;
+
 struct Entry {
   const char* name;
   bool uses_labels;
-  PairLossByName (*make)(const PairLossConfig&);
+  std::vector<LossOption> options;
+  PairLossByName (*make)(const Values&);
 };
 
-template <class T>
-void set(T& option, const std::optional<T>& given) {
-  if (given) option = *given;
+TclOptions tcl_options(const Values& v) {
+  return {.temperature = v.at("temperature"), .k1 = v.at("k1"), .k2 = v.at("k2")};
 }
 
-template <class Options>
-Options with_common(const PairLossConfig& c) {
-  Options o;
-  set(o.common.scale, c.scale);
-  set(o.common.no_positive, c.no_positive);
-  return o;
-}
-template <class Options>
-Options with_temperature(const PairLossConfig& c) {
-  auto o = with_common<Options>(c);
-  set(o.temperature, c.temperature);
-  return o;
-}
-template <class Options>
-Options with_margin(const PairLossConfig& c) {
-  auto o = with_common<Options>(c);
-  set(o.margin, c.margin);
-  return o;
-}
-TclOptions tcl_options(const PairLossConfig& c) {
-  auto o = with_temperature<TclOptions>(c);
-  set(o.k1, c.k1);
-  set(o.k2, c.k2);
-  return o;
-}
-
-// How many rows the first sample has; the losses that need equal views check the rest.
-int64_t views_of(const Tensor& samples) {
+// Losses of whole views want all samples of one view, then all of the next. Rows in that order, and
+// the number of views. Reads the ids on the host.
+struct Views {
+  Tensor z;
+  int64_t count;
+};
+Views by_view(const Tensor& z, const Tensor& samples) {
   const std::vector<int64_t> ids = samples.detach().to_vector<int64_t>();
-  int64_t views = 0;
-  for (int64_t id : ids) views += id == ids[0];
-  for (size_t i = 0; views > 0 && i < ids.size(); ++i)
-    check(ids[i] == ids[i % (ids.size() / static_cast<size_t>(views))],
-          "[losses] rows must be view after view of the same samples; row", i, "is of sample",
-          ids[i]);
-  return views;
+  std::vector<int64_t> order(ids.size()), view(ids.size());
+  std::map<int64_t, int64_t> seen;
+  for (size_t i = 0; i < ids.size(); ++i) view[i] = seen[ids[i]]++;
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    const auto key = [&](int64_t i) { return std::pair(view[size_t(i)], ids[size_t(i)]); };
+    return key(a) < key(b);
+  });
+  const int64_t count = seen.empty() ? 0 : seen.begin()->second;
+  for (const auto& [id, views] : seen)
+    check(views == count, "[losses] sample", id, "has", views, "views, sample", seen.begin()->first,
+          "has", count);
+  const auto n = static_cast<int64_t>(order.size());
+  return {index_select(z, Tensor::from(order, {n}).to(z.device())), count};
 }
 
 // The one table of names.
 const std::vector<Entry>& entries() {
   using T = const Tensor&;
   using Made = PairLossByName;
-  using Config = const PairLossConfig&;
   static const std::vector<Entry> table = {
-      {"supcon", true,
-       [](Config c) -> Made {
-         return [o = with_temperature<SupConOptions>(c)](T z, T y, T) { return supcon(z, y, o); };
+      {"supcon",
+       true,
+       {{"temperature", SupConOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = SupConOptions{.temperature = v.at("temperature")}](T z, T y, T) {
+           return supcon(z, y, o);
+         };
        }},
-      {"tcl", true,
-       [](Config c) -> Made { return [o = tcl_options(c)](T z, T y, T) { return tcl(z, y, o); }; }},
-      {"lacln", true,
-       [](Config c) -> Made {
-         return [o = with_temperature<LaclnOptions>(c)](T z, T y, T) { return lacln(z, y, o); };
+      {"tcl",
+       true,
+       {{"temperature", TclOptions().temperature},
+        {"k1", TclOptions().k1},
+        {"k2", TclOptions().k2}},
+       [](const Values& v) -> Made {
+         return [o = tcl_options(v)](T z, T y, T) { return tcl(z, y, o); };
        }},
-      {"h-scl", true,
-       [](Config c) -> Made {
-         auto o = with_temperature<HSclOptions>(c);
-         set(o.beta, c.beta);
-         return [o](T z, T y, T samples) { return h_scl(z, samples, y, o); };
+      {"lacln",
+       true,
+       {{"temperature", LaclnOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = LaclnOptions{.temperature = v.at("temperature")}](T z, T y, T) {
+           return lacln(z, y, o);
+         };
        }},
-      {"multi-similarity", true,
-       [](Config c) -> Made {
-         return [o = with_margin<MultiSimilarityOptions>(c)](T z, T y, T) {
+      {"h-scl",
+       true,
+       {{"temperature", HSclOptions().temperature}, {"beta", HSclOptions().beta}},
+       [](const Values& v) -> Made {
+         return [o = HSclOptions{.temperature = v.at("temperature"), .beta = v.at("beta")}](
+                    T z, T y, T samples) { return h_scl(z, samples, y, o); };
+       }},
+      {"multi-similarity",
+       true,
+       {{"alpha", MultiSimilarityOptions().alpha},
+        {"beta", MultiSimilarityOptions().beta},
+        {"threshold", MultiSimilarityOptions().threshold},
+        {"margin", MultiSimilarityOptions().margin}},
+       [](const Values& v) -> Made {
+         return [o = MultiSimilarityOptions{.alpha = v.at("alpha"),
+                                            .beta = v.at("beta"),
+                                            .threshold = v.at("threshold"),
+                                            .margin = v.at("margin")}](T z, T y, T) {
            return multi_similarity(z, y, o);
          };
        }},
-      {"triplet-hard", true,
-       [](Config c) -> Made {
-         return [o = with_margin<TripletOptions>(c)](T z, T y, T) { return triplet_hard(z, y, o); };
+      {"triplet-hard",
+       true,
+       {{"margin", TripletOptions().margin}},
+       [](const Values& v) -> Made {
+         return [o = TripletOptions{.margin = v.at("margin")}](T z, T y, T) {
+           return triplet_hard(z, y, o);
+         };
        }},
-      {"triplet-all", true,
-       [](Config c) -> Made {
-         return
-             [o = with_margin<TripletAllOptions>(c)](T z, T y, T) { return triplet_all(z, y, o); };
+      {"triplet-all",
+       true,
+       {{"margin", TripletAllOptions().margin}},
+       [](const Values& v) -> Made {
+         return [o = TripletAllOptions{.margin = v.at("margin")}](T z, T y, T) {
+           return triplet_all(z, y, o);
+         };
        }},
-      {"nt-xent", false,
-       [](Config c) -> Made {
-         return [o = with_temperature<NtXentOptions>(c)](T z, T, T samples) {
+      {"nt-xent",
+       false,
+       {{"temperature", NtXentOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = NtXentOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
            return nt_xent(z, samples, o);
          };
        }},
-      {"tcl-self", false,
-       [](Config c) -> Made {
-         return [o = tcl_options(c)](T z, T, T samples) { return tcl(z, samples, o); };
+      {"tcl-self",
+       false,
+       {{"temperature", TclOptions().temperature},
+        {"k1", TclOptions().k1},
+        {"k2", TclOptions().k2}},
+       [](const Values& v) -> Made {
+         return [o = tcl_options(v)](T z, T, T samples) { return tcl(z, samples, o); };
        }},
-      {"mv-info-nce", false,
-       [](Config c) -> Made {
-         return [o = with_temperature<MvInfoNceOptions>(c)](T z, T, T samples) {
-           return mv_info_nce(z, views_of(samples), o);
+      {"mv-info-nce",
+       false,
+       {{"temperature", MvInfoNceOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = MvInfoNceOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
+           const Views views = by_view(z, samples);
+           return mv_info_nce(views.z, views.count, o);
          };
        }},
-      {"mv-dhel", false,
-       [](Config c) -> Made {
-         return [o = with_temperature<MvDhelOptions>(c)](T z, T, T samples) {
-           return mv_dhel(z, views_of(samples), o);
+      {"mv-dhel",
+       false,
+       {{"temperature", MvDhelOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = MvDhelOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
+           const Views views = by_view(z, samples);
+           return mv_dhel(views.z, views.count, o);
          };
        }},
   };
@@ -141,9 +175,24 @@ std::vector<std::string> pair_loss_names() {
   return names;
 }
 
-PairLossByName make_pair_loss(const std::string& name, const PairLossConfig& config) {
-  return find(name).make(config);
+PairLossByName make_pair_loss(const std::string& name,
+                              const std::map<std::string, double>& options) {
+  const Entry& entry = find(name);
+  Values values;
+  std::string known;
+  for (const LossOption& option : entry.options) {
+    values[option.name] = option.value;
+    known += (known.empty() ? "" : ", ") + option.name;
+  }
+  for (const auto& [option, value] : options) {
+    check(values.count(option) == 1, "[losses]", name, "has no option '" + option + "'; it has",
+          known);
+    values[option] = value;
+  }
+  return entry.make(values);
 }
+
+std::vector<LossOption> pair_loss_options(const std::string& name) { return find(name).options; }
 
 bool uses_labels(const std::string& name) { return find(name).uses_labels; }
 
