@@ -10,6 +10,8 @@
 //
 // Backward: a coefficient replaces its similarity in place, one pass; then cuBLAS. Squared
 // distances are made by blocks of 16 x 16 pairs with both points' coordinates in shared memory.
+#include <algorithm>
+
 #include "kernels/launch.cuh"
 #include "kernels/pair_loss_tiles.h"
 #include "kernels/warp.cuh"
@@ -17,8 +19,8 @@
 namespace ditto::kernels {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kTile = 16;  // pairs of a block of distances, in either direction
+constexpr int kThreads = 256;  // of a block, at most
+constexpr int kTile = 16;      // pairs of a block of distances, in either direction
 
 template <class T>
 struct DeviceRow {
@@ -33,14 +35,14 @@ struct DeviceRow {
   template <class F>
   __device__ T sum(F f) const {
     T part = 0;
-    for (int64_t j = threadIdx.x; j < columns; j += kThreads)
+    for (int64_t j = threadIdx.x; j < columns; j += blockDim.x)
       part += f(s[j], static_cast<T>(ids.kind(i, j)));
     return block_sum(part, scratch);
   }
   template <class F>
   __device__ T max(F f) const {
     T top = -INFINITY;
-    for (int64_t j = threadIdx.x; j < columns; j += kThreads)
+    for (int64_t j = threadIdx.x; j < columns; j += blockDim.x)
       top = fmax(top, f(s[j], static_cast<T>(ids.kind(i, j))));
     return block_max(top, scratch);
   }
@@ -81,7 +83,7 @@ __global__ void __launch_bounds__(kThreads)
   if (anchor.g)
     for (int k = 0; k < Math::kStats; ++k) own[k] = anchor.stats[k * anchor.rows + i];
   T total = 0;
-  for (int64_t j = threadIdx.x; j < columns; j += kThreads) {
+  for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) {
     const T similarity = s[j], kind = static_cast<T>(ids.kind(i, j));
     T c = 0;
     if (anchor.g) c += own_g * math.template coefficient<T>(similarity, kind, own);
@@ -130,6 +132,12 @@ __global__ void __launch_bounds__(kThreads)
   if (index < count) out[index] += 2 * sums[index / d] * x[index];
 }
 
+// No more warps than a row has columns for.
+unsigned row_threads(int64_t columns) {
+  return static_cast<unsigned>(
+      std::clamp<int64_t>(divide_up(columns, kWarp) * kWarp, kWarp, kThreads));
+}
+
 template <class T, class Math>
 void forward(CudaContext& ctx, const Math& math, const PairProblem& p, const View& loss,
              const View& valid, const View& stats) {
@@ -138,8 +146,9 @@ void forward(CudaContext& ctx, const Math& math, const PairProblem& p, const Vie
   for_tiles(ctx, p.a, p.b.defined() ? p.b : p.a, p.distance,
             [&](int64_t first, int64_t count, const View& tile) {
               launch(ctx, "pair_loss_forward", forward_kernel<T, Math>,
-                     {.grid = count, .block = kThreads}, math, tile.as<T>(), ids, inputs, first,
-                     p.a.shape[0], tile.shape[1], loss.as<T>(), valid.as<T>(), stats.as<T>());
+                     {.grid = count, .block = row_threads(tile.shape[1])}, math, tile.as<T>(), ids,
+                     inputs, first, p.a.shape[0], tile.shape[1], loss.as<T>(), valid.as<T>(),
+                     stats.as<T>());
             });
 }
 
@@ -152,8 +161,8 @@ void gradient(CudaContext& ctx, const Math& math, const PairIds& ids, bool dista
     const Storage memory(distance ? count * int64_t{sizeof(T)} : 0, x.device);
     T* sums = distance ? static_cast<T*>(memory.data()) : nullptr;
     launch(ctx, "pair_loss_coefficients", coefficient_kernel<T, Math>,
-           {.grid = count, .block = kThreads}, math, tile.as<T>(), ids, own, others, first,
-           tile.shape[1], sums);
+           {.grid = count, .block = row_threads(tile.shape[1])}, math, tile.as<T>(), ids, own,
+           others, first, tile.shape[1], sums);
     const View part = rows_of(dx, first, count);
     matmul(ctx, tile, y, part, {.alpha = distance ? -2.0 : 1.0});
     if (!distance) return;
