@@ -1,7 +1,6 @@
 #include "losses/lacln.h"
 
-#include "autograd/ops/arithmetic.h"
-#include "losses/cross_entropy.h"
+#include "losses/joint.h"
 
 namespace ditto::losses {
 
@@ -16,15 +15,8 @@ PairLoss lacln(const Tensor& z, const Tensor& labels, const LaclnOptions& option
 
 PairLoss clce(const Tensor& logits, const Tensor& z, const Tensor& labels,
               const ClceOptions& options) {
-  check(options.lambda >= 0 && options.lambda <= 1,
-        "[clce] lambda must be in [0, 1]:", options.lambda);
-  check(options.lacln.common.reduction != Reduction::None,
-        "[clce] has no loss per row: cross-entropy is a mean");
-  const PairLoss contrastive = lacln(z, labels, options.lacln);
-  const Tensor entropy =
-      cross_entropy(logits, labels,
-                    {.label_smoothing = options.label_smoothing, .ignore_index = kNoIgnoredLabel});
-  return {entropy * (1 - options.lambda) + contrastive.loss * options.lambda, contrastive.valid};
+  return with_cross_entropy("clce", logits, labels, options.label_smoothing,
+                            lacln(z, labels, options.lacln), options.lambda);
 }
 
 }  // namespace ditto::losses

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "autograd/grad_mode.h"
-#include "autograd/ops/arithmetic.h"
 #include "losses/cross_entropy.h"
+#include "losses/joint.h"
 
 namespace ditto::apps {
 namespace {
@@ -70,7 +70,6 @@ Objective::Objective(const std::string& name, const losses::LossConfig& config)
     logits_loss_ = losses::make_loss(name, config);
     return;
   }
-  logits_loss_ = losses::make_loss("cce", {});
   const std::vector<losses::LossOption> known = objective_options(name);
   std::map<std::string, double> values;
   for (const losses::LossOption& option : known) values[option.name] = option.value;
@@ -119,10 +118,10 @@ Objective::Result Objective::operator()(models::ContrastiveNetwork& network, Pha
   }
   const Tensor features = classifier.features(images);
   const Tensor embeddings = network.project(features);
-  const Tensor pair = pair_loss_(embeddings, targets, groups).loss;
-  if (phase == Phase::Pretrain) return {pair, embeddings};
+  const losses::PairLoss pairs = pair_loss_(embeddings, targets, groups);
+  if (phase == Phase::Pretrain) return {pairs.loss, embeddings};
   const Tensor logits = classifier.classify(features);
-  return {logits_loss_(logits, targets, groups) * (1 - lambda_) + pair * lambda_, logits};
+  return {losses::with_cross_entropy("objective", logits, targets, 0, pairs, lambda_).loss, logits};
 }
 
 }  // namespace ditto::apps

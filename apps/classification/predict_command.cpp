@@ -169,6 +169,10 @@ void PredictCommand::run(const Invocation&) {
   const DeviceChoice device = use(compute_);
   if (!device.note.empty()) fmt::print(stderr, "{}\n", device.note);
   const TrainedModel trained = load_weights(weights_);
+  if (!trained.info.head_trained)
+    throw UsageError(weights_ +
+                     " holds pretrained features without a trained classifier: train one by "
+                     "`linear --init-weights`");
   trained.model->to(device.device);
 
   std::vector<std::string> warnings;

@@ -2,12 +2,12 @@
 #include "apps/classification/objective.h"
 
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 
 #include "apps/classification/trainer.h"
 #include "apps/classification/weights.h"
 #include "tests/support/catch.h"
+#include "tests/support/checkpoints.h"
 #include "tests/support/paths.h"
 #include "tests/support/stripes.h"
 #include "tests/support/temp_dir.h"
@@ -16,6 +16,8 @@ namespace ditto::apps {
 namespace {
 
 using testing::contains;
+using testing::same_bits;
+using testing::state_of;
 using testing::stripes;
 
 TrainOptions small_options(const std::string& loss) {
@@ -38,26 +40,6 @@ std::vector<std::vector<float>> values(const nn::Module& module) {
   for (const nn::NamedParameter& p : module.named_parameters())
     out.push_back(p.tensor.to_vector<float>());
   return out;
-}
-
-Checkpoint saved(const Trainer& trainer) {
-  Checkpoint out;
-  trainer.save(out);
-  for (auto* tensors : {&out.model, &out.optimizer})
-    for (auto& [name, tensor] : *tensors) tensor = tensor.detach().clone();
-  return out;
-}
-
-bool same_bits(const TensorMap& a, const TensorMap& b) {
-  if (a.size() != b.size()) return false;
-  for (const auto& [name, tensor] : a) {
-    const auto other = b.find(name);
-    if (other == b.end() || other->second.shape() != tensor.shape() ||
-        std::memcmp(tensor.view().data, other->second.view().data,
-                    static_cast<size_t>(tensor.numel() * size_of(tensor.dtype()))) != 0)
-      return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -156,10 +138,10 @@ TEST_CASE("objective: a training resumed in either phase, or between them, ends 
   Trainer whole(o, "supcon", train, test);
   std::vector<Checkpoint> checkpoints;
   whole.run({.between_steps = [&](int64_t) {
-    checkpoints.push_back(saved(whole));
+    checkpoints.push_back(state_of(whole));
     return true;
   }});
-  const Checkpoint end = saved(whole);
+  const Checkpoint end = state_of(whole);
   CHECK(end.optimizer.count("projector.fc1.weight") == 1);
   REQUIRE(checkpoints.size() == 7);
   for (size_t step = 0; step < checkpoints.size(); ++step) {
@@ -167,7 +149,7 @@ TEST_CASE("objective: a training resumed in either phase, or between them, ends 
     Trainer rest(o, "supcon", train, test);
     rest.restore(checkpoints[step]);
     rest.run({});
-    const Checkpoint again = saved(rest);
+    const Checkpoint again = state_of(rest);
     CHECK(same_bits(again.model, end.model));
     CHECK(same_bits(again.optimizer, end.optimizer));
   }

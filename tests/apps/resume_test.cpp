@@ -8,6 +8,7 @@
 
 #include "apps/classification/trainer.h"
 #include "tests/support/catch.h"
+#include "tests/support/checkpoints.h"
 #include "tests/support/temp_dir.h"
 
 namespace ditto::apps {
@@ -15,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::contains;
+using testing::same_bits;
+using testing::state_of;
 using testing::TempDir;
 
 data::ImageDataset noise(int64_t n, uint64_t seed) {
@@ -39,25 +42,6 @@ TrainOptions options() {
   o.ema = 0.9;
   o.dropout = 0.3;
   return o;
-}
-
-// The state after the last step, the weights that an undisturbed run ends with among it.
-Checkpoint state_of(const Trainer& trainer) {
-  Checkpoint out;
-  trainer.save(out);
-  for (auto* tensors : {&out.model, &out.optimizer})
-    for (auto& [name, tensor] : *tensors) tensor = tensor.detach().clone();
-  return out;
-}
-
-bool same_bits(const TensorMap& a, const TensorMap& b) {
-  if (a.size() != b.size()) return false;
-  return std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
-    const Tensor &s = x.second, &t = y.second;
-    const auto bytes = static_cast<size_t>(s.numel() * size_of(s.dtype()));
-    return x.first == y.first && s.shape() == t.shape() && s.dtype() == t.dtype() &&
-           std::memcmp(s.view().data, t.view().data, bytes) == 0;
-  });
 }
 
 // What the epochs reported, without times.

@@ -48,6 +48,13 @@ expect 0 "test accuracy" train --dataset fashion-mnist --model mlp --image-size 
   --batch 50 --steps 20 --run-dir small
 accuracy=$(grep -aoE 'cce: epoch .*test accuracy [0-9.]+ %' small/log.txt | grep -oE '[0-9.]+ %$' | tail -n 1)
 expect 0 "accuracy $accuracy" eval --weights small/cce.safetensors --test-images 100 --dataset fashion-mnist
+# Features first, without a classifier; then the classifier on them.
+expect 0 "k-NN accuracy" pretrain "${small[@]}" --loss supcon --steps 5 --run-dir features
+expect 2 "without a trained classifier" eval --weights features/supcon.safetensors --test-images 100
+expect 2 "without a trained classifier" predict --weights features/supcon.safetensors --input empty
+expect 0 "20 neighbours among 320" eval --weights features/supcon.safetensors --train-images 320 --test-images 100 --knn 20
+expect 0 "test accuracy" linear "${small[@]}" --init-weights features/supcon.safetensors --steps 5 --run-dir linear
+expect 2 "needs --init-weights" linear "${small[@]}"
 # Trying everything once leaves nothing behind; the recipe for fine-tuning fits the options.
 expect 0 "nothing was kept" "${small[@]}" --dry-run --run-dir dry
 [[ ! -e dry ]] || { echo "FAILED: --dry-run left dry/"; failures=$((failures + 1)); }
