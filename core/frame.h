@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 
@@ -23,6 +24,15 @@ struct Rect {
   double area() const { return std::max(0.0, x1 - x0) * std::max(0.0, y1 - y0); }
   friend bool operator==(const Rect&, const Rect&) = default;
 };
+
+inline constexpr Rect kEverywhere{
+    -std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
+    std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+
+// What both hold; sides cross where they do not meet (area 0).
+inline Rect intersection(const Rect& a, const Rect& b) {
+  return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
+}
 
 // The map (x, y) -> (a x + b y + c, d x + e y + f).
 struct Affine {

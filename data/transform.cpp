@@ -5,10 +5,6 @@
 namespace ditto::data {
 namespace {
 
-Rect intersection(const Rect& a, const Rect& b) {
-  return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
-}
-
 bool contains(const Rect& outer, const Rect& inner) {
   return inner.x0 >= outer.x0 && inner.y0 >= outer.y0 && inner.x1 <= outer.x1 &&
          inner.y1 <= outer.y1;
@@ -194,6 +190,12 @@ ImageInfo Transform::canvas() const {
 
 kernels::AugmentRow Transform::row(int64_t source) const {
   return {source, frame_.map.inverse(), clip_, area_, colours_, erase_, scale_, offset_, fill_};
+}
+
+NearestMap Transform::nearest() const {
+  NearestMap map = NearestMap::of(frame_);
+  map.clip = clip_, map.area = area_;
+  return map;
 }
 
 Transform Compose::draw(Rng& rng, const ImageInfo& info) const {

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "core/nearest_map.h"
 #include "core/rng.h"
 #include "core/tensor.h"
 #include "data/image_info.h"
@@ -65,6 +66,8 @@ class Transform {
   const Frame& frame() const { return frame_; }
   // What the next transform of a chain sees (the fill without the changes by colour()).
   ImageInfo canvas() const;
+  // How masks and class maps follow: which source pixel each pixel of the canvas shows.
+  NearestMap nearest() const;
   // The record for kernels::augment with row `source` of its images; it refers to this transform.
   kernels::AugmentRow row(int64_t source) const;
 

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <array>
-#include <limits>
 #include <span>
 
 #include "core/context.h"
@@ -17,9 +16,7 @@
 
 namespace ditto::kernels {
 
-inline constexpr Rect kEverywhere{
-    -std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
-    std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+using ditto::kEverywhere;
 
 // An erased area of the canvas: the points p with to_rect(p) inside rect.
 struct Erase {
