@@ -104,7 +104,7 @@ void measure(const BenchOptions& o, const std::string& name, int64_t images, F&&
 class TrainingStep {
  public:
   explicit TrainingStep(const BenchOptions& o)
-      : model_(models::make_model(o.what, {})),
+      : model_(models::make_model(o.what, {.head = losses::loss_head(o.loss)})),
         images_(Tensor::empty({o.batch, 32, 32, 3})),
         labels_(Tensor::empty({o.batch}, Dtype::I64)),
         groups_(Tensor::empty({o.batch}, Dtype::I64)) {
@@ -123,12 +123,15 @@ class TrainingStep {
   }
   void operator()(const losses::ClassificationLoss& loss) {
     optimizer_->zero_grad();
-    loss((*model_)(images_), labels_, groups_).backward();
+    const Tensor features = model_->features(images_), logits = model_->classify(features);
+    // A teacher costs what the caller pays for its logits; these are the model's own.
+    loss({logits, features, model_->head()->weight(), logits.detach()}, labels_, groups_)
+        .backward();
     optimizer_->step();
   }
 
  private:
-  std::unique_ptr<nn::Layer> model_;
+  std::unique_ptr<models::Classifier> model_;
   std::unique_ptr<nn::Sgd> optimizer_;
   Tensor images_, labels_, groups_;
 };

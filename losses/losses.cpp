@@ -1,12 +1,18 @@
 #include "losses/losses.h"
 
+#include "autograd/mixed_precision.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/group_kl.h"
+#include "losses/angular.h"
 #include "losses/any_loss.h"
 #include "losses/comp_sum.h"
 #include "losses/decoupled.h"
+#include "losses/distillation.h"
 #include "losses/focal.h"
+#include "losses/large_margin_softmax.h"
 #include "losses/ldr.h"
 #include "losses/targets.h"
+#include "losses/unpg.h"
 #include "losses/z_loss.h"
 
 namespace ditto::losses {
@@ -20,13 +26,23 @@ struct Values {
 };
 
 // Per-row losses (n); a scalar for losses of the whole batch.
-using RowLoss = std::function<Tensor(const Tensor& logits, const Tensor& target)>;
+using RowLoss = std::function<Tensor(const ClassifierOutput& output, const Tensor& target)>;
+
+// What a loss reads beside logits of a linear head.
+enum class Reads {
+  Logits,
+  Cosines,   // logits of a cosine head with the loss's scale
+  Features,  // features and weights of a head without bias
+  CosinesAndFeatures,
+  Teacher,
+};
 
 struct Entry {
   const char* name;
   std::vector<LossOption> options;
   bool soft_targets;
   RowLoss (*make)(const Values&);
+  Reads reads = Reads::Logits;
 };
 
 constexpr Reduction kRows = Reduction::None;
@@ -39,6 +55,29 @@ RowLoss make_any_loss(const Values& v) {
                             .beta = kMetric == AnyMetric::FBeta ? v["beta"] : 1,
                             .amplification = v["amplification"]});
   };
+}
+
+// The cosines that a cosine head has scaled.
+Tensor cosines(const Tensor& logits, const Values& v) { return widened(logits) * (1 / v["scale"]); }
+
+CosFaceOptions cosface_options(const Values& v) {
+  return {.scale = v["scale"],
+          .margin = v["margin"],
+          .ignore_index = kNoIgnoredLabel,
+          .reduction = kRows};
+}
+
+ArcFaceOptions arcface_options(const Values& v) {
+  return {.scale = v["scale"],
+          .margin = v["margin"],
+          .ignore_index = kNoIgnoredLabel,
+          .reduction = kRows};
+}
+
+Tensor with_negatives(const Tensor& margin_logits, const ClassifierOutput& out, const Tensor& y,
+                      const Values& v) {
+  return unpg(margin_logits, widened(unpg_negatives(out.features, y, {.whisker = v["whisker"]})), y,
+              v["scale"], kNoIgnoredLabel, kRows);
 }
 
 // The one table of names. Label smoothing is part of the target of losses without an option for it.
@@ -161,6 +200,100 @@ const std::vector<Entry>& entries() {
       {"any-f", {{"beta", 1}, {"amplification", 73}}, false, make_any_loss<AnyMetric::FBeta>},
       {"any-gmean", {{"amplification", 73}}, false, make_any_loss<AnyMetric::GMean>},
       {"any-balanced", {{"amplification", 73}}, false, make_any_loss<AnyMetric::BalancedAccuracy>},
+      {"large-margin-softmax",
+       {{"margin", 2}, {"lambda", 0}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const ClassifierOutput& out, const Tensor& y) {
+           return large_margin_softmax(out.features, out.weights, y,
+                                       {.margin = static_cast<int>(v["margin"]),
+                                        .lambda = v["lambda"],
+                                        .reduction = kRows});
+         };
+       },
+       Reads::Features},
+      {"normalized-softmax",
+       {{"scale", 20}},
+       true,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return normalized_softmax(cosines(z, v), y,
+                                     {.scale = v["scale"],
+                                      .label_smoothing = v.label_smoothing,
+                                      .ignore_index = kNoIgnoredLabel,
+                                      .reduction = kRows});
+         };
+       },
+       Reads::Cosines},
+      {"cosface",
+       {{"scale", 64}, {"margin", 0.35}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return cosface(cosines(z, v), y, cosface_options(v));
+         };
+       },
+       Reads::Cosines},
+      {"arcface",
+       {{"scale", 64}, {"margin", 0.5}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return arcface(cosines(z, v), y, arcface_options(v));
+         };
+       },
+       Reads::Cosines},
+      {"sface",
+       {{"scale", 64}, {"slope", 80}, {"intra", 0.8}, {"inter", 1.23}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const Tensor& z, const Tensor& y) {
+           return sface(cosines(z, v), y,
+                        {.scale = v["scale"],
+                         .slope = v["slope"],
+                         .intra = v["intra"],
+                         .inter = v["inter"],
+                         .ignore_index = kNoIgnoredLabel,
+                         .reduction = kRows});
+         };
+       },
+       Reads::Cosines},
+      {"unpg-cosface",
+       {{"scale", 64}, {"margin", 0.35}, {"whisker", 1.5}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const ClassifierOutput& out, const Tensor& y) {
+           return with_negatives(cosface_logits(cosines(out, v), y, cosface_options(v)), out, y, v);
+         };
+       },
+       Reads::CosinesAndFeatures},
+      {"unpg-arcface",
+       {{"scale", 64}, {"margin", 0.5}, {"whisker", 1.5}},
+       false,
+       [](const Values& v) -> RowLoss {
+         return [v](const ClassifierOutput& out, const Tensor& y) {
+           return with_negatives(arcface_logits(cosines(out, v), y, arcface_options(v)), out, y, v);
+         };
+       },
+       Reads::CosinesAndFeatures},
+      {"distillation",
+       {{"temperature", 4}, {"weight", 0.5}},
+       true,
+       [](const Values& v) -> RowLoss {
+         check(v["weight"] >= 0 && v["weight"] <= 1,
+               "[losses] distillation's weight is outside [0, 1]:", v["weight"]);
+         return [v](const ClassifierOutput& out, const Tensor& y) {
+           const Tensor own = cross_entropy(out, y,
+                                            {.label_smoothing = v.label_smoothing,
+                                             .ignore_index = kNoIgnoredLabel,
+                                             .reduction = kRows});
+           return own * (1 - v["weight"]) +
+                  distillation(out, out.teacher,
+                               {.temperature = v["temperature"], .reduction = kRows}) *
+                      v["weight"];
+         };
+       },
+       Reads::Teacher},
   };
   return table;
 }
@@ -208,18 +341,26 @@ std::vector<std::string> loss_names() {
 
 ClassificationLoss make_loss(const std::string& name, const LossConfig& config) {
   const Entry& entry = find(name);
-  const RowLoss rows = entry.make(values_of(entry, config));
+  const RowLoss rows = [given = entry.make(values_of(entry, config)), name](
+                           const ClassifierOutput& output, const Tensor& target) {
+    check(!uses_features(name) || (output.features.defined() && output.weights.defined()),
+          "[losses]", name, "reads the head's features and weights, and was given none");
+    check(!uses_teacher(name) || output.teacher.defined(), "[losses]", name,
+          "reads a teacher's logits, and was given none");
+    return given(output, target);
+  };
   if (!is_transformed(name))
-    return [rows](const Tensor& logits, const Tensor& target, const Tensor&) {
-      return reduce(rows(logits, target), Reduction::Mean);
+    return [rows](const ClassifierOutput& output, const Tensor& target, const Tensor&) {
+      return reduce(rows(output, target), Reduction::Mean);
     };
   const LossTransformOptions options{
       .rho = config.rho, .anchor_grad = config.anchor_grad, .mixing = config.mixing};
-  return [rows, options](const Tensor& logits, const Tensor& target, const Tensor& groups) {
-    const Tensor own = transform_target(target, groups, options);
-    return loss_transform_rows(rows(logits, own), logits, groups, options,
-                               is_soft(target) ? target : Tensor());
-  };
+  return
+      [rows, options](const ClassifierOutput& output, const Tensor& target, const Tensor& groups) {
+        const Tensor own = transform_target(target, groups, options);
+        return loss_transform_rows(rows(output, own), output.logits, groups, options,
+                                   is_soft(target) ? target : Tensor());
+      };
 }
 
 std::vector<LossOption> loss_options(const std::string& name) { return find(name).options; }
@@ -230,5 +371,27 @@ bool uses_groups(const std::string& name) {
 }
 
 bool takes_soft_targets(const std::string& name) { return find(name).soft_targets; }
+
+nn::HeadOptions loss_head(const std::string& name, const std::map<std::string, double>& options) {
+  const Entry& entry = find(name);
+  switch (entry.reads) {
+    case Reads::Features:
+      return {.bias = false};
+    case Reads::Cosines:
+    case Reads::CosinesAndFeatures:
+      return {.bias = false, .cosine_scale = values_of(entry, {.options = options})["scale"]};
+    case Reads::Logits:
+    case Reads::Teacher:
+      break;
+  }
+  return {};
+}
+
+bool uses_features(const std::string& name) {
+  const Reads reads = find(name).reads;
+  return reads == Reads::Features || reads == Reads::CosinesAndFeatures;
+}
+
+bool uses_teacher(const std::string& name) { return find(name).reads == Reads::Teacher; }
 
 }  // namespace ditto::losses

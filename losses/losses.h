@@ -7,13 +7,26 @@
 #include <vector>
 
 #include "losses/loss_transform.h"
+#include "nn/head.h"
 
 namespace ditto::losses {
 
-// logits (n, K), target (labels i64 (n) or soft targets (n, K)), groups (n) i64 source ids ->
-// scalar.
-using ClassificationLoss =
-    std::function<Tensor(const Tensor& logits, const Tensor& target, const Tensor& groups)>;
+// What a classifier makes of a batch. Most losses read the logits alone.
+struct ClassifierOutput {
+  Tensor logits;         // (n, K)
+  Tensor features = {};  // (n, d), what the head read
+  Tensor weights = {};   // (K, d), the head's
+  Tensor teacher = {};   // (n, K), logits of another classifier; a constant
+
+  ClassifierOutput(const Tensor& z) : logits(z) {}
+  ClassifierOutput(const Tensor& z, const Tensor& x, const Tensor& w, const Tensor& t = {})
+      : logits(z), features(x), weights(w), teacher(t) {}
+  operator const Tensor&() const { return logits; }
+};
+
+// target: labels i64 (n) or soft targets (n, K); groups (n) i64 source ids -> scalar.
+using ClassificationLoss = std::function<Tensor(const ClassifierOutput& output,
+                                                const Tensor& target, const Tensor& groups)>;
 
 struct LossConfig {
   double label_smoothing = 0;
@@ -41,5 +54,13 @@ std::vector<LossOption> loss_options(const std::string& name);
 bool uses_groups(const std::string& name);
 // False for losses that take hard labels only: no mixed labels, no label smoothing.
 bool takes_soft_targets(const std::string& name);
+// The head whose logits the loss is made for: angular losses want cosines, scaled. `options` as in
+// LossConfig.
+nn::HeadOptions loss_head(const std::string& name,
+                          const std::map<std::string, double>& options = {});
+// Whether the loss reads ClassifierOutput::features and weights.
+bool uses_features(const std::string& name);
+// Whether the loss reads ClassifierOutput::teacher.
+bool uses_teacher(const std::string& name);
 
 }  // namespace ditto::losses

@@ -2,7 +2,7 @@
 // contrastive losses read the features, a linear evaluation trains the head alone.
 #pragma once
 
-#include "nn/linear.h"
+#include "nn/head.h"
 
 namespace ditto::models {
 
@@ -15,9 +15,16 @@ class Classifier : public nn::Layer {
   Tensor forward(const Tensor& x) override { return classify(features(x)); }
   // Null for an encoder (num_classes 0).
   nn::Linear* head() const { return head_; }
+  const nn::HeadOptions& head_options() const { return head_options_; }
 
  protected:
+  // Makes the head as the child `name`; without classes there is none.
+  void add_head(const std::string& name, int64_t features, int64_t classes,
+                const nn::HeadOptions& options);
+
+ private:
   nn::Linear* head_ = nullptr;
+  nn::HeadOptions head_options_;
 };
 
 }  // namespace ditto::models

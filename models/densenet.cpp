@@ -98,8 +98,7 @@ Tensor DenseFeatures::forward(const Tensor& x) {
 DenseNet::DenseNet(const DenseNetOptions& options)
     : features_(child<DenseFeatures>("features", options)) {
   check(options.num_classes >= 0, "[densenet] the number of classes is", options.num_classes);
-  if (options.num_classes > 0)
-    head_ = &child<nn::Linear>("classifier", features_.channels(), options.num_classes);
+  add_head("classifier", features_.channels(), options.num_classes, options.head);
 }
 
 }  // namespace ditto::models

@@ -25,6 +25,7 @@ struct DenseNetOptions {
   int64_t init_channels = 16;  // of the first convolution; the paper's BC networks have 2 growth
   int64_t in_channels = 3;
   int64_t num_classes = 10;  // 0: no classifier
+  nn::HeadOptions head = {};
 };
 
 // One layer of a block: x (N, H, W, C) -> (N, H, W, growth), the new channels alone.

@@ -5,13 +5,13 @@
 
 namespace ditto::models {
 
-Mlp::Mlp(const std::vector<int64_t>& sizes, double dropout) {
+Mlp::Mlp(const std::vector<int64_t>& sizes, double dropout, const nn::HeadOptions& head) {
   check(sizes.size() >= 2, "[mlp] needs an input and an output size, got", sizes.size(), "sizes");
-  const auto layer = [&](size_t i) {
-    return &child<nn::Linear>("fc" + std::to_string(i + 1), sizes[i], sizes[i + 1]);
-  };
-  for (size_t i = 0; i + 2 < sizes.size(); ++i) hidden_.push_back(layer(i));
-  head_ = layer(sizes.size() - 2);
+  const auto name = [](size_t i) { return "fc" + std::to_string(i + 1); };
+  const size_t last = sizes.size() - 2;
+  for (size_t i = 0; i < last; ++i)
+    hidden_.push_back(&child<nn::Linear>(name(i), sizes[i], sizes[i + 1]));
+  add_head(name(last), sizes[last], sizes[last + 1], head);
   for (size_t i = 0; dropout > 0 && i < hidden_.size(); ++i)
     dropouts_.push_back(&child<nn::Dropout>("dropout" + std::to_string(i + 1), dropout));
 }

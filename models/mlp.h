@@ -10,7 +10,8 @@ namespace ditto::models {
 // that training sets to zero (Srivastava et al. 2014).
 class Mlp : public Classifier {
  public:
-  explicit Mlp(const std::vector<int64_t>& sizes, double dropout = 0);
+  explicit Mlp(const std::vector<int64_t>& sizes, double dropout = 0,
+               const nn::HeadOptions& head = {});
   // x (N, ...) with sizes[0] elements per sample -> the last hidden layer's values.
   Tensor features(const Tensor& x) override;
 

@@ -17,14 +17,18 @@ Make resnet_cifar(int depth, Shortcut shortcut = Shortcut::Pad) {
     return std::make_unique<ResNetCifar>(ResNetCifarOptions{.depth = depth,
                                                             .in_channels = o.in_channels,
                                                             .num_classes = o.num_classes,
+                                                            .head = o.head,
                                                             .shortcut = shortcut});
   };
 }
 
 Make resnet(int depth, Stem stem) {
   return [=](const ModelOptions& o) {
-    return std::make_unique<ResNet>(ResNetOptions{
-        .depth = depth, .stem = stem, .in_channels = o.in_channels, .num_classes = o.num_classes});
+    return std::make_unique<ResNet>(ResNetOptions{.depth = depth,
+                                                  .stem = stem,
+                                                  .in_channels = o.in_channels,
+                                                  .num_classes = o.num_classes,
+                                                  .head = o.head});
   };
 }
 
@@ -32,6 +36,7 @@ Make densenet(DenseNetOptions options) {
   return [options](const ModelOptions& o) mutable {
     options.in_channels = o.in_channels;
     options.num_classes = o.num_classes;
+    options.head = o.head;
     return std::make_unique<DenseNet>(options);
   };
 }
@@ -40,7 +45,7 @@ std::unique_ptr<Classifier> mlp(const ModelOptions& o) {
   check(o.num_classes > 0, "[models] mlp needs classes, got", o.num_classes);
   return std::make_unique<Mlp>(
       std::vector<int64_t>{o.image_size * o.image_size * o.in_channels, 256, 128, o.num_classes},
-      o.dropout);
+      o.dropout, o.head);
 }
 
 struct Entry {

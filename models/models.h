@@ -15,6 +15,7 @@ struct ModelOptions {
   // 0: an encoder, which ends with the features that the classifier would read. The mlp has none.
   int64_t num_classes = 10;
   double dropout = 0;  // part of the hidden values that training drops; the mlp alone has it
+  nn::HeadOptions head = {};
 };
 
 // The accepted names, in the order help texts show them:

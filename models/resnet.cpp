@@ -56,7 +56,7 @@ ResNet::ResNet(const ResNetOptions& options)
                    : fill_stage<Bottleneck>(stage, sizes[i], channels, width, stride);
     stages_.push_back(&stage);
   }
-  if (options.num_classes > 0) head_ = &child<nn::Linear>("fc", channels, options.num_classes);
+  add_head("fc", channels, options.num_classes, options.head);
 }
 
 Tensor ResNet::features(const Tensor& x) {

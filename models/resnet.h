@@ -21,6 +21,7 @@ struct ResNetOptions {
   Stem stem = Stem::Cifar;
   int64_t in_channels = 3;
   int64_t num_classes = 10;  // 0: no classifier
+  nn::HeadOptions head = {};
 };
 
 // x (N, H, W, in_channels) -> logits (N, num_classes); without classifier the features.

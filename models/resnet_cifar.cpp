@@ -22,7 +22,7 @@ ResNetCifar::ResNetCifar(const ResNetCifarOptions& options)
       width = out;
     }
   }
-  if (options.num_classes > 0) head_ = &child<nn::Linear>("fc", width, options.num_classes);
+  add_head("fc", width, options.num_classes, options.head);
 }
 
 Tensor ResNetCifar::features(const Tensor& x) {

@@ -11,7 +11,8 @@ struct ResNetCifarOptions {
   int depth = 20;      // 6 n + 2
   int64_t width = 16;  // of the first stage; the others have twice and four times that
   int64_t in_channels = 3;
-  int64_t num_classes = 10;           // 0: no classifier
+  int64_t num_classes = 10;  // 0: no classifier
+  nn::HeadOptions head = {};
   Shortcut shortcut = Shortcut::Pad;  // the paper's choice on CIFAR
 };
 

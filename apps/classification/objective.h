@@ -33,6 +33,14 @@ bool takes_soft_targets(const std::string& name);
 // The loss's own options (--loss-option).
 std::vector<losses::LossOption> objective_options(const std::string& name);
 
+// The head that the loss is made for, with these values of its options.
+nn::HeadOptions objective_head(const std::string& name,
+                               const std::map<std::string, double>& options);
+// Whether the loss learns from another classifier (--teacher).
+bool uses_teacher(const std::string& name);
+// Throws what the loss would throw in its first step, for values it does not take.
+void check_objective(const std::string& name, const losses::LossConfig& config);
+
 // What a step trains.
 enum class Phase {
   Classifier,  // everything, by the loss
@@ -43,6 +51,9 @@ enum class Phase {
 class Objective {
  public:
   Objective(const std::string& name, const losses::LossConfig& config);
+
+  // Must be in evaluation mode and outlive the objective.
+  void set_teacher(models::Classifier* teacher) { teacher_ = teacher; }
 
   struct Result {
     Tensor loss;     // scalar
@@ -62,6 +73,7 @@ class Objective {
   LossKind kind_;
   losses::ClassificationLoss logits_loss_;
   losses::PairLossByName pair_loss_;
+  models::Classifier* teacher_ = nullptr;
   double lambda_ = 0;  // Joint
   bool uses_labels_ = true;
   std::optional<ResponseOptions> response_;

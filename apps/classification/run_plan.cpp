@@ -116,12 +116,17 @@ RunPlan plan_runs(const TrainOptions& options) {
   }
   refuse_twins(seeds, "seeds");
 
+  // No option of the program has the name of a loss's own option.
+  const bool of_loss = std::any_of(losses.begin(), losses.end(), [&](const std::string& loss) {
+    return has_loss_option(loss, sweep.name);
+  });
   RunPlan plan{.swept = sweep.name, .runs = {}};
   std::set<Json> seen;  // 0.1 and 0.10 are the same value
   for (const int64_t seed : seeds)
     for (const std::string& value : sweep.values)
       for (const std::string& loss : losses) {
-        const bool ignored = !sweep.name.empty() && ignores(loss, sweep.name);
+        const bool ignored = of_loss ? !has_loss_option(loss, sweep.name)
+                                     : !sweep.name.empty() && ignores(loss, sweep.name);
         if (ignored && value != sweep.values.front()) continue;
         PlannedRun run{.name = loss, .options = options, .value = ignored ? "" : value};
         run.options.compare.clear();
@@ -131,7 +136,10 @@ RunPlan plan_runs(const TrainOptions& options) {
         run.options.seed = seed;
         run.changes["loss"] = loss;
         if (several_seeds) run.changes["seed"] = seed;
-        if (!sweep.name.empty()) {
+        if (of_loss && !ignored) {
+          run.changes[sweep.name] = set_loss_option(run.options, sweep.name, value);
+          run.name += "-" + sweep.name + file_name_part(value);
+        } else if (!of_loss && !sweep.name.empty()) {
           // The option is found and checked by its own declaration, bound to this run's copy.
           Config config;
           declare(config, run.options);
@@ -148,6 +156,7 @@ RunPlan plan_runs(const TrainOptions& options) {
         if (!seen.insert(run.changes).second)
           throw UsageError(fmt::format("--sweep {} names {} twice", sweep.name, value));
         check_options(run.options);
+        check_loss_values(run.options);
         plan.runs.push_back(std::move(run));
       }
   if (!sweep.name.empty() && plan.values().empty())

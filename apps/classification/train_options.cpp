@@ -30,12 +30,6 @@ std::map<std::string, double> loss_options(const std::vector<std::string>& assig
   return values;
 }
 
-bool has_option(const std::string& loss, const std::string& name) {
-  const auto options = objective_options(loss);
-  return std::any_of(options.begin(), options.end(),
-                     [&](const losses::LossOption& option) { return option.name == name; });
-}
-
 // "softmax-focal: gamma=2; ..." for each loss that has options.
 std::string loss_option_help() {
   std::string text;
@@ -88,6 +82,7 @@ void declare(Config& config, TrainOptions& o) {
   config.add(
       "loss-option", &o.loss_option,
       "options of the loss itself, name=number,..., and their defaults" + loss_option_help());
+  config.add("teacher", &o.teacher, "distillation: weights file of the classifier to learn from");
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
   config
@@ -248,6 +243,9 @@ void check_options(const TrainOptions& o) {
                  " micro-batches cannot hold whole groups of " + option + " " +
                  std::to_string(replicas));
   }
+  const bool taught = std::any_of(names.begin(), names.end(), uses_teacher);
+  if (taught && o.teacher.empty()) fail_usage("loss distillation needs a --teacher");
+  if (!taught && !o.teacher.empty()) fail_usage("teacher: " + join(names, ", ") + " has none");
   if (o.rrc_scale_low > o.rrc_scale_high) fail_usage("rrc-scale-low is above rrc-scale-high");
   if (!o.jitter.empty() && o.jitter.size() != 4)
     fail_usage("jitter needs four amounts: brightness, contrast, saturation, hue");
@@ -267,7 +265,7 @@ void check_loss_options(const TrainOptions& o, const std::vector<std::string>& n
     std::string known;
     bool found = false;
     for (const std::string& loss : names) {
-      found |= has_option(loss, option);
+      found |= has_loss_option(loss, option);
       for (const auto& own : objective_options(loss))
         known += (known.empty() ? "" : ", ") + own.name;
     }
@@ -275,6 +273,27 @@ void check_loss_options(const TrainOptions& o, const std::vector<std::string>& n
     throw UsageError("loss-option " + option + ": " + join(names, ", ") +
                      (known.empty() ? " has no options" : " has " + known));
   }
+}
+
+void check_loss_values(const TrainOptions& o) {
+  try {
+    check_objective(o.loss, loss_config(o, o.loss));
+  } catch (const Error& error) {
+    throw UsageError("loss " + o.loss + " does not take these options: " + error.what());
+  }
+}
+
+bool has_loss_option(const std::string& loss, const std::string& name) {
+  const auto options = objective_options(loss);
+  return std::any_of(options.begin(), options.end(),
+                     [&](const losses::LossOption& option) { return option.name == name; });
+}
+
+double set_loss_option(TrainOptions& o, const std::string& name, const std::string& value) {
+  std::erase_if(o.loss_option,
+                [&](const std::string& text) { return text.rfind(name + "=", 0) == 0; });
+  o.loss_option.push_back(name + "=" + value);
+  return loss_options({o.loss_option.back()}).at(name);
 }
 
 data::AugmentOptions augment_options(const TrainOptions& o) {
@@ -313,7 +332,7 @@ data::MixOptions mix_options(const TrainOptions& o) {
 
 losses::LossConfig loss_config(const TrainOptions& o, const std::string& loss) {
   std::map<std::string, double> own = loss_options(o.loss_option);
-  std::erase_if(own, [&](const auto& option) { return !has_option(loss, option.first); });
+  std::erase_if(own, [&](const auto& option) { return !has_loss_option(loss, option.first); });
   return {.label_smoothing = o.label_smoothing,
           .rho = o.rho,
           .anchor_grad = o.anchor_grad,

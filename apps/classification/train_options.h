@@ -31,6 +31,7 @@ struct TrainOptions {
   DataOptions data;
   std::string model = "resnet20";
   double dropout = 0;        // mlp only
+  std::string teacher;       // weights file, for losses that learn from another classifier
   std::string init_weights;  // safetensors file to start from; a head of another shape stays new
 
   std::string loss = "cce";
@@ -103,6 +104,12 @@ void declare(Config& config, DataOptions& options);
 void check_options(const TrainOptions& options);
 // Throws UsageError for a --loss-option that none of `losses` has; each takes those that it has.
 void check_loss_options(const TrainOptions& options, const std::vector<std::string>& losses);
+// Throws UsageError when options.loss does not take the values of its options.
+void check_loss_values(const TrainOptions& options);
+bool has_loss_option(const std::string& loss, const std::string& name);
+// Sets --loss-option name=value, whatever it was; the value as a number. Throws UsageError when it
+// is none.
+double set_loss_option(TrainOptions& options, const std::string& name, const std::string& value);
 
 // The parts in the libraries' own terms.
 data::AugmentOptions augment_options(const TrainOptions& options);

@@ -109,6 +109,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
   network_ = make_network(&note_);
   if (!options.init_weights.empty()) pretrained_ = load_pretrained(model(), options.init_weights);
   network_->to(device_);
+  if (uses_teacher(loss_name_)) load_teacher();
   total_steps_ = options.steps > 0
                      ? options.steps
                      : std::max<int64_t>(1, std::llround(options.epochs * steps_per_epoch()));

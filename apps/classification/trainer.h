@@ -113,6 +113,8 @@ class Trainer {
   using Step = std::function<Tensors(const Tensors& inputs)>;
   using Network = models::ContrastiveNetwork;
   std::unique_ptr<Network> make_network(std::string* note) const;
+  nn::HeadOptions head() const;
+  void load_teacher();
   std::unique_ptr<nn::Optimizer> make_optimizer(Network& network, Phase phase) const;
   // What the step after `steps` steps trains; after the last one, what that one trained.
   Phase phase_after(int64_t steps) const;
@@ -147,6 +149,7 @@ class Trainer {
   int replicas_;
   Device device_;
   data::ImageDataset train_, test_;
+  std::unique_ptr<models::Classifier> teacher_;  // null for losses without
   std::unique_ptr<Network> network_;
   std::string note_;
   nn::LoadReport pretrained_;

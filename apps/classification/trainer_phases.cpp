@@ -5,6 +5,7 @@
 
 #include "apps/classification/embeddings.h"
 #include "apps/classification/trainer.h"
+#include "apps/classification/weights.h"
 #include "models/models.h"
 #include "nn/graphed_step.h"
 #include "nn/init.h"
@@ -19,7 +20,8 @@ std::unique_ptr<Trainer::Network> Trainer::make_network(std::string* note) const
                                        {.image_size = train_.height(),
                                         .in_channels = train_.channels(),
                                         .num_classes = train_.classes(),
-                                        .dropout = options_.dropout},
+                                        .dropout = options_.dropout,
+                                        .head = head()},
                                        note);
   const auto seed = static_cast<uint64_t>(options_.seed);
   nn::init(*classifier, seed);
@@ -27,6 +29,22 @@ std::unique_ptr<Trainer::Network> Trainer::make_network(std::string* note) const
                                            options_.projection_dim);
   if (nn::Module* made = network->projector()) nn::init(*made, seed + 1);
   return network;
+}
+
+nn::HeadOptions Trainer::head() const {
+  return objective_head(loss_name_, loss_config(options_, loss_name_).options);
+}
+
+void Trainer::load_teacher() {
+  TrainedModel trained = load_weights(options_.teacher);
+  const models::ModelOptions& shape = trained.info.shape;
+  check(trained.info.head_trained && shape.num_classes == train_.classes() &&
+            shape.in_channels == train_.channels() && shape.image_size == train_.height(),
+        "[train] the teacher", options_.teacher, "is no classifier of", train_.classes(),
+        "classes from images of", train_.height(), "x", train_.width(), "x", train_.channels());
+  teacher_ = std::move(trained.model);
+  teacher_->to(device_);
+  objective_.set_teacher(teacher_.get());
 }
 
 Phase Trainer::phase_after(int64_t steps) const {

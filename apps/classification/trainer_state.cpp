@@ -53,7 +53,7 @@ void Trainer::save(Checkpoint& checkpoint) const {
   checkpoint.model.clear();
   for (const nn::StateEntry& entry : nn::state_dict(network_->classifier()))
     checkpoint.model[entry.name] = entry.tensor.to(kCpu);
-  checkpoint.model_metadata = weights_metadata(options_.model, train_);
+  checkpoint.model_metadata = weights_metadata(options_.model, network_->classifier(), train_);
   checkpoint.optimizer = other_tensors(*network_, *optimizer_, ema_.get());
   for (auto& [name, tensor] : checkpoint.optimizer) tensor = tensor.to(kCpu);
   const data::LoaderPosition position = loader_->position();

@@ -32,6 +32,14 @@ class MetadataReader {
           "is not a size:", printable(value), "in", path_);
     return std::stoll(value);
   }
+  // Above 0.
+  double number(const std::string& key) const {
+    const Json json = parse_json(text(key), path_ + ": metadata " + key);
+    check(json.is_number() && std::isfinite(json.get<double>()) && json.get<double>() > 0,
+          "[load_weights] metadata", key, "is not a positive number:", printable(text(key)), "in",
+          path_);
+    return json.get<double>();
+  }
   // A JSON array; absent is empty.
   template <class T>
   std::vector<T> list(const std::string& key, int64_t length) const {
@@ -60,28 +68,33 @@ std::string WeightsInfo::class_name(int64_t index) const {
   return i < class_names.size() ? class_names[i] : "class " + std::to_string(index);
 }
 
-Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset,
-                          bool head_trained) {
+Metadata weights_metadata(const std::string& model_name, const models::Classifier& model,
+                          const data::ImageDataset& dataset, bool head_trained) {
   const kernels::ChannelValues fill = dataset.info(dataset.height(), dataset.width()).fill;
-  return {{"format", "pt"},
-          {"model", model_name},
-          {"dataset", dataset.name()},
-          {"image_size", std::to_string(dataset.height())},
-          {"in_channels", std::to_string(dataset.channels())},
-          {"num_classes", std::to_string(dataset.classes())},
-          {"head", head_trained ? "trained" : "untrained"},
-          {"class_names", json_line(dataset.class_names())},
-          {"mean", json_line(dataset.statistics().mean)},
-          {"std", json_line(dataset.statistics().std)},
-          {"fill", json_line(std::vector<float>(fill.begin(), fill.begin() + dataset.channels()))}};
+  Metadata metadata = {
+      {"format", "pt"},
+      {"model", model_name},
+      {"dataset", dataset.name()},
+      {"image_size", std::to_string(dataset.height())},
+      {"in_channels", std::to_string(dataset.channels())},
+      {"num_classes", std::to_string(dataset.classes())},
+      {"head", head_trained ? "trained" : "untrained"},
+      {"class_names", json_line(dataset.class_names())},
+      {"mean", json_line(dataset.statistics().mean)},
+      {"std", json_line(dataset.statistics().std)},
+      {"fill", json_line(std::vector<float>(fill.begin(), fill.begin() + dataset.channels()))}};
+  const nn::HeadOptions& head = model.head_options();
+  if (!head.bias) metadata["head_bias"] = "none";
+  if (head.cosine_scale > 0) metadata["head_cosine_scale"] = json_line(head.cosine_scale);
+  return metadata;
 }
 
-void save_weights(const std::filesystem::path& path, const nn::Module& model,
+void save_weights(const std::filesystem::path& path, const models::Classifier& model,
                   const std::string& model_name, const data::ImageDataset& dataset,
                   bool head_trained) {
   TensorMap tensors;
   for (const nn::StateEntry& entry : nn::state_dict(model)) tensors[entry.name] = entry.tensor;
-  save_safetensors(path, tensors, weights_metadata(model_name, dataset, head_trained));
+  save_safetensors(path, tensors, weights_metadata(model_name, model, dataset, head_trained));
 }
 
 TrainedModel load_weights(const std::filesystem::path& path) {
@@ -94,6 +107,9 @@ TrainedModel load_weights(const std::filesystem::path& path) {
   info.shape = {.image_size = metadata.size("image_size"),
                 .in_channels = metadata.size("in_channels"),
                 .num_classes = metadata.size("num_classes")};
+  info.shape.head.bias = !metadata.has("head_bias");
+  if (metadata.has("head_cosine_scale"))
+    info.shape.head.cosine_scale = metadata.number("head_cosine_scale");
   info.head_trained = !metadata.has("head") || metadata.text("head") != "untrained";
   info.class_names = metadata.list<std::string>("class_names", info.shape.num_classes);
   for (const std::string& name : info.class_names)

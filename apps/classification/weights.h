@@ -34,10 +34,10 @@ struct TrainedModel {
 };
 
 // The metadata of a weights file.
-Metadata weights_metadata(const std::string& model_name, const data::ImageDataset& dataset,
-                          bool head_trained = true);
+Metadata weights_metadata(const std::string& model_name, const models::Classifier& model,
+                          const data::ImageDataset& dataset, bool head_trained = true);
 
-void save_weights(const std::filesystem::path& path, const nn::Module& model,
+void save_weights(const std::filesystem::path& path, const models::Classifier& model,
                   const std::string& model_name, const data::ImageDataset& dataset,
                   bool head_trained = true);
 

@@ -155,6 +155,62 @@ TEST_CASE("objective: a training resumed in either phase, or between them, ends 
   }
 }
 
+TEST_CASE("objective: losses of cosines and of features without bias, and their weights files",
+          "[objective]") {
+  const auto train = stripes(128, 1), test = stripes(64, 2);
+  const testing::TempDir folder;
+  struct Case {
+    const char* loss;
+    double scale;  // of the cosine head; 0: a linear one without bias
+  };
+  for (const Case& c : {Case{"normalized-softmax", 20},
+                        {"t-cosface", 8},
+                        {"arcface", 8},
+                        {"sface", 8},
+                        {"unpg-cosface", 8},
+                        {"large-margin-softmax", 0}}) {
+    INFO(c.loss);
+    TrainOptions o = small_options(c.loss);
+    if (c.scale == 8) o.loss_option = {"scale=8"};
+    Trainer trainer(o, c.loss, train, test);
+    CHECK(trainer.model().head_options() ==
+          nn::HeadOptions{.bias = false, .cosine_scale = c.scale});
+    double error = 1;
+    trainer.run({.on_epoch = [&](const EpochMetrics& m) { error = m.test_error; }});
+    CHECK(error < 0.1);
+    const auto file = folder.path() / (std::string(c.loss) + ".safetensors");
+    save_weights(file, trainer.model(), o.model, train);
+    const TrainedModel loaded = load_weights(file);
+    CHECK(evaluate(*loaded.model, test).accuracy == 1 - error);
+    CHECK(loaded.model->head_options() == trainer.model().head_options());
+  }
+}
+
+TEST_CASE("objective: a teacher's predictions are learnt, and it is not changed", "[objective]") {
+  const auto train = stripes(128, 1), test = stripes(64, 2);
+  const testing::TempDir folder;
+  const std::string file = (folder.path() / "teacher.safetensors").string();
+  Trainer teacher(small_options("cce"), "cce", train, test);
+  teacher.run({});
+  save_weights(file, teacher.model(), "mlp", train);
+  TrainOptions o = small_options("distillation");
+  o.teacher = file;
+  o.loss_option = {"weight=1"};  // nothing but the teacher
+  Trainer student(o, "distillation", train, test);
+  std::vector<double> losses;
+  student.run({.on_epoch = [&](const EpochMetrics& m) { losses.push_back(m.train_loss); }});
+  CHECK(losses.back() < 0.3 * losses.front());
+  CHECK(evaluate(student.model(), test).accuracy > 0.9);
+  const auto three = [&] {
+    data::ImageDataset other = stripes(128, 1);
+    return data::ImageDataset("three", other.images(), other.labels(), {"a", "b", "c"},
+                              other.statistics());
+  }();
+  CHECK_THROWS_WITH(Trainer(o, "distillation", three, three), contains("is no classifier of 3"));
+  o.teacher = (folder.path() / "none").string();
+  CHECK_THROWS_WITH(Trainer(o, "distillation", train, test), contains("none"));
+}
+
 TEST_CASE("objective: pretrain, then linear on the saved features", "[objective]") {
   const auto train = stripes(128, 1), test = stripes(64, 2);
   const testing::TempDir folder;

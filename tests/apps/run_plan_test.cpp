@@ -1,5 +1,7 @@
 #include "apps/classification/run_plan.h"
 
+#include "apps/classification/objective.h"
+#include "apps/common/config.h"
 #include "tests/support/catch.h"
 
 namespace ditto::apps {
@@ -74,8 +76,47 @@ TEST_CASE("run plan: options of a loss go to the losses that have them", "[apps]
   refused("tau=1", "loss-option tau: gce, t-softmax-focal, cce has q, truncation, gamma");
   for (const char* text : {"gamma", "=1", "gamma=", "gamma=1x", "gamma=nan"})
     refused(text, "write name=number");
+  refused("q=-1", "loss gce does not take these options");
+  refused("gamma=-2", "gamma");
   o.compare = {};
   refused("gamma=1", "cce has no options");
+  o.loss = "supcon";
+  refused("temperature=-1", "temperature");
+  o.loss = "clce";
+  refused("lambda=2", "[0, 1]");
+  o.loss = "distillation";
+  refused("weight=0.5", "needs a --teacher");
+  o.loss = "cce";
+  o.teacher = "weights.safetensors";
+  o.loss_option = {};
+  CHECK_THROWS_WITH(plan_runs(o), testing::contains("teacher: cce has none"));
+}
+
+TEST_CASE("run plan: an option of the losses is swept like one of the program", "[apps]") {
+  TrainOptions o;
+  o.compare = {"cce", "supcon", "t-softmax-focal"};
+  o.sweep = "temperature=0.07,0.5";
+  o.loss_option = {"temperature=1", "gamma=3"};
+  const RunPlan plan = plan_runs(o);
+  CHECK(names(plan) ==
+        Strings{"cce", "supcon-temperature0.07", "t-softmax-focal", "supcon-temperature0.5"});
+  CHECK(plan.values() == Strings{"0.07", "0.5"});
+  CHECK(plan.runs[1].options.loss_option == Strings{"gamma=3", "temperature=0.07"});
+  CHECK(plan.runs[1].changes == Json{{"loss", "supcon"}, {"temperature", 0.07}});
+  const auto refused = [&](const std::string& sweep, const std::string& message) {
+    o.sweep = sweep;
+    CHECK_THROWS_AS(plan_runs(o), UsageError);
+    CHECK_THROWS_WITH(plan_runs(o), testing::contains(message));
+  };
+  refused("temperature=0.1,x", "temperature=x");
+  refused("temperature=0.1,0.10", "names 0.10 twice");
+  refused("temperature=0.1,-1", "temperature");
+  // No name means two things.
+  Config config;
+  declare(config, o);
+  for (const std::string& loss : objective_names())
+    for (const losses::LossOption& option : objective_options(loss))
+      CHECK_THROWS_AS(config.find(option.name), UsageError);
 }
 
 TEST_CASE("run plan: numbers, names and switches can be swept", "[apps]") {

@@ -70,6 +70,12 @@ TEST_CASE("weights: metadata that lies or lacks something is an error with its n
     with("std", list);
     CHECK_THROWS_WITH(load_weights(path), contains("metadata std"));
   }
+  for (const char* scale : {"0", "-1", "x", "1e999", "[1]"}) {
+    with("head_cosine_scale", scale);
+    CHECK_THROWS_WITH(load_weights(path), contains("metadata head_cosine_scale"));
+  }
+  with("head_cosine_scale", "8");  // such a head has no bias
+  CHECK_THROWS_WITH(load_weights(path), contains("bias"));
   with("num_classes", "3");
   CHECK_THROWS_WITH(load_weights(path), contains("class_names"));
   with("model", "no-such-model");

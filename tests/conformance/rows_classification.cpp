@@ -18,6 +18,7 @@
 #include "losses/unpg.h"
 #include "losses/z_loss.h"
 #include "tests/conformance/row.h"
+#include "tests/support/classifier_output.h"
 
 namespace ditto::testing {
 
@@ -123,16 +124,21 @@ std::vector<Row> classification_rows() {
     for (const LossOption& option : loss_options(name)) {
       if (option.name == "amplification") config.options["amplification"] = 5;  // 73 is a step
       if (option.name == "k") config.options["k"] = 2;
+      if (option.name == "scale" && option.value > 8) config.options["scale"] = 8;
+      if (option.name == "slope") config.options["slope"] = 0;  // the gates are constants
     }
-    add("by name " + name, {z, y, groups},
-        [loss = make_loss(name, config)](const Tensors& in) { return loss(in[0], in[1], in[2]); },
-        {"cross_entropy", "group_kl", "sigmoid_focal", "z_loss", "ldr", "decoupled_softmax",
-         "soft_top_k", "any_loss"});
-    if (!uses_groups(name)) rows.back().inputs.pop_back();
-    if (!uses_groups(name))
-      rows.back().f = [loss = make_loss(name, config)](const Tensors& in) {
-        return loss(in[0], in[1], Tensor());
-      };
+    const auto f = [loss = make_loss(name, config), name, config](const Tensors& in) {
+      return loss(classifier_output(name, in[0], config.options), in[1],
+                  in.size() > 2 ? in[2] : Tensor());
+    };
+    std::vector<std::string> ops = {"cross_entropy", "group_kl", "sigmoid_focal",
+                                    "z_loss",        "ldr",      "decoupled_softmax",
+                                    "soft_top_k",    "any_loss"};
+    if (uses_features(name) || loss_head(name).cosine_scale > 0)
+      ops.insert(ops.end(), {"linear", "class_cosines", "normalized_softmax", "cosface", "arcface",
+                             "sface", "unpg", "large_margin_softmax"});
+    add("by name " + name, uses_groups(name) ? std::vector{z, y, groups} : std::vector{z, y}, f,
+        ops);
   }
   return rows;
 }

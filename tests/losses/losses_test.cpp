@@ -5,11 +5,16 @@
 #include "autograd/ops.h"
 #include "losses/any_loss.h"
 #include "losses/comp_sum.h"
+#include "losses/cross_entropy.h"
 #include "losses/decoupled.h"
+#include "losses/distillation.h"
 #include "losses/focal.h"
+#include "losses/large_margin_softmax.h"
 #include "losses/ldr.h"
+#include "losses/unpg.h"
 #include "losses/z_loss.h"
 #include "tests/support/catch.h"
+#include "tests/support/classifier_output.h"
 #include "tests/support/loss_vectors.h"
 
 namespace ditto {
@@ -35,7 +40,8 @@ TEST_CASE("losses: every loss and T of it by name, from labels and from soft tar
         for (double scale : {1.0, 1e4, -1e4, 0.0}) {
           Tensor z = (testing::shared_logits(dtype) * scale).detach();
           z.set_requires_grad(true);
-          const Tensor value = loss(z, soft ? one_hot(labels(), 3, dtype) : labels(), groups());
+          const Tensor value = loss(testing::classifier_output(name, z),
+                                    soft ? one_hot(labels(), 3, dtype) : labels(), groups());
           REQUIRE(value.rank() == 0);
           value.backward();
           CHECK(std::isfinite(value.item()));
@@ -46,7 +52,8 @@ TEST_CASE("losses: every loss and T of it by name, from labels and from soft tar
       // One row, one class.
       Tensor z = Tensor::full({1, 1}, 2.5, dtype);
       z.set_requires_grad(true);
-      const Tensor value = loss(z, testing::labels_of({0}), testing::labels_of({9}));
+      const Tensor value = loss(testing::classifier_output(name, z), testing::labels_of({0}),
+                                testing::labels_of({9}));
       value.backward();
       CHECK(std::isfinite(value.item()));
       CHECK(std::isfinite(z.grad().to_vector<double>()[0]));
@@ -59,21 +66,25 @@ TEST_CASE("losses: hard labels and their one-hot rows give the same", "[losses]"
     if (!takes_soft_targets(name)) continue;
     INFO(name);
     const ClassificationLoss loss = make_loss(name, with_small_k(name));
-    CHECK(loss(z, y, groups()).item() == Approx(loss(z, labels(), groups()).item()).epsilon(1e-13));
+    const ClassifierOutput out = testing::classifier_output(name, z);
+    CHECK(loss(out, y, groups()).item() ==
+          Approx(loss(out, labels(), groups()).item()).epsilon(1e-13));
   }
 }
 
 TEST_CASE("losses: T(L) is L plus rho times the mean KL, for each L", "[losses]") {
   const Tensor z = testing::shared_logits(Dtype::F64);
-  const double kl = mean(group_kl(z, groups())).item();
   for (const std::string& name : loss_names()) {
     if (uses_groups(name)) continue;
     INFO(name);
-    const double plain = make_loss(name, with_small_k(name))(z, labels(), groups()).item();
-    CHECK(make_loss("t-" + name, with_small_k(name, {.rho = 0.3}))(z, labels(), groups()).item() ==
-          Approx(plain + 0.3 * kl).epsilon(1e-13));
-    CHECK(make_loss("t-" + name, with_small_k(name, {.rho = 0}))(z, labels(), groups()).item() ==
-          plain);
+    const ClassifierOutput out = testing::classifier_output(name, z);
+    const double kl = mean(group_kl(out.logits, groups())).item();
+    const double plain = make_loss(name, with_small_k(name))(out, labels(), groups()).item();
+    const auto transformed = [&](double rho) {
+      return make_loss("t-" + name, with_small_k(name, {.rho = rho}))(out, labels(), groups());
+    };
+    CHECK(transformed(0.3).item() == Approx(plain + 0.3 * kl).epsilon(1e-13));
+    CHECK(transformed(0).item() == plain);
   }
 }
 
@@ -116,6 +127,54 @@ TEST_CASE("losses: options by name reach the loss", "[losses]") {
           any_loss_logits(z, labels(), {.metric = metrics[i], .amplification = 9}).item());
   CHECK(value("any-f", {{"amplification", 9}, {"beta", 2}}) ==
         any_loss_logits(z, labels(), {.beta = 2, .amplification = 9}).item());
+}
+
+TEST_CASE("losses: losses of cosines, of features and of a teacher by name", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64), none;
+  const auto value = [&](const std::string& name, std::map<std::string, double> options) {
+    return make_loss(name, {.options = options})(testing::classifier_output(name, z, options),
+                                                 labels(), none)
+        .item();
+  };
+  const Tensor identity = testing::matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, Dtype::F64);
+  const Tensor c = class_cosines(z, identity);
+  CHECK(value("normalized-softmax", {{"scale", 7}}) ==
+        Approx(normalized_softmax(c, labels(), {.scale = 7}).item()).epsilon(1e-12));
+  CHECK(value("cosface", {{"scale", 7}, {"margin", 0.2}}) ==
+        Approx(cosface(c, labels(), {.scale = 7, .margin = 0.2}).item()).epsilon(1e-12));
+  CHECK(value("arcface", {{"scale", 7}, {"margin", 0.2}}) ==
+        Approx(arcface(c, labels(), {.scale = 7, .margin = 0.2}).item()).epsilon(1e-12));
+  CHECK(value("sface", {{"scale", 7}, {"slope", 5}, {"intra", 1}, {"inter", 1.5}}) ==
+        Approx(sface(c, labels(), {.scale = 7, .slope = 5, .intra = 1, .inter = 1.5}).item())
+            .epsilon(1e-12));
+  CHECK(value("large-margin-softmax", {{"margin", 3}, {"lambda", 2}}) ==
+        large_margin_softmax(z, identity, labels(), {.margin = 3, .lambda = 2}).item());
+  const Tensor negatives = unpg_negatives(z, labels(), {.whisker = 0.5});
+  CHECK(
+      value("unpg-cosface", {{"scale", 7}, {"margin", 0.2}, {"whisker", 0.5}}) ==
+      Approx(unpg(cosface_logits(c, labels(), {.scale = 7, .margin = 0.2}), negatives, labels(), 7)
+                 .item())
+          .epsilon(1e-12));
+  CHECK(
+      value("unpg-arcface", {{"scale", 7}, {"margin", 0.2}, {"whisker", 0.5}}) ==
+      Approx(unpg(arcface_logits(c, labels(), {.scale = 7, .margin = 0.2}), negatives, labels(), 7)
+                 .item())
+          .epsilon(1e-12));
+  const Tensor teacher = testing::classifier_output("distillation", z).teacher;
+  CHECK(value("distillation", {{"temperature", 3}, {"weight", 0.25}}) ==
+        Approx(0.75 * cross_entropy(z, labels()).item() +
+               0.25 * distillation(z, teacher, {.temperature = 3}).item())
+            .epsilon(1e-12));
+
+  CHECK(loss_head("cce") == nn::HeadOptions{});
+  CHECK(loss_head("t-large-margin-softmax") == nn::HeadOptions{.bias = false});
+  CHECK(loss_head("arcface").cosine_scale == 64);
+  CHECK(loss_head("t-arcface", {{"scale", 30}}).cosine_scale == 30);
+  CHECK_THROWS_WITH(make_loss("unpg-arcface", {})(z, labels(), none),
+                    testing::contains("features"));
+  CHECK_THROWS_WITH(make_loss("distillation", {})(z, labels(), none), testing::contains("teacher"));
+  CHECK_THROWS_WITH(make_loss("distillation", {.options = {{"weight", 2}}}),
+                    testing::contains("[0, 1]"));
 }
 
 TEST_CASE("losses: bad names and options are errors with the list", "[losses]") {
