@@ -23,6 +23,9 @@ namespace ditto::emulation {
 namespace {
 
 constexpr size_t kAlign = 256;
+// Every operation opens and closes all the memory in use: with the large pages of x86 that takes a
+// five-hundredth of the changes.
+constexpr size_t kPage = size_t{2} << 20;
 
 class Arena {
  public:
@@ -62,7 +65,7 @@ class Arena {
   }
 
   void protect(bool closed) {
-    const size_t page = 4096, bytes = (used_ + page - 1) / page * page;
+    const size_t bytes = (used_ + kPage - 1) / kPage * kPage;
     if (bytes > 0) mprotect(base_, bytes, closed ? PROT_NONE : PROT_READ | PROT_WRITE);
     if (closed) install();
   }
@@ -76,9 +79,10 @@ class Arena {
 
   Arena() {
     void* const range =
-        mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(nullptr, kReserved + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) std::abort();
-    base_ = static_cast<char*>(range);
+    base_ = static_cast<char*>(range) + kPage - reinterpret_cast<uintptr_t>(range) % kPage;
+    madvise(base_, kReserved, MADV_HUGEPAGE);  // where the system has them
   }
 
   // Test frameworks put their own handlers in place again and again.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -38,7 +39,7 @@ Region& Regions::add(uintptr_t begin, size_t bytes, const char* shared_name) {
   if (!region.written) throw std::bad_alloc();
   region.races.resize(bytes);
   if (shared_name) shared_.push_back(begin);
-  last_[0] = last_[1] = nullptr;
+  std::fill(std::begin(last_), std::end(last_), nullptr);
   return region;
 }
 
@@ -48,27 +49,24 @@ void Regions::remove(uintptr_t begin) {
   if (released_.size() >= kReleasedKept) released_.erase(released_.begin());
   released_.push_back({begin, at->second.bytes});
   regions_.erase(at);
-  last_[0] = last_[1] = nullptr;
+  std::fill(std::begin(last_), std::end(last_), nullptr);
 }
 
 void Regions::remove_shared() {
   for (uintptr_t begin : shared_) regions_.erase(begin);
   shared_.clear();
-  last_[0] = last_[1] = nullptr;
+  std::fill(std::begin(last_), std::end(last_), nullptr);
 }
 
 Region* Regions::find(uintptr_t address) {
-  if (last_[0] && last_[0]->holds(address)) return last_[0];
-  if (last_[1] && last_[1]->holds(address)) {
-    std::swap(last_[0], last_[1]);
-    return last_[0];
-  }
+  for (Region* region : last_)
+    if (region && region->holds(address)) return region;
   auto next = regions_.upper_bound(address);
   if (next == regions_.begin()) return nullptr;
   Region& region = std::prev(next)->second;
   if (!region.holds(address)) return nullptr;
-  last_[1] = last_[0];
-  last_[0] = &region;
+  last_[oldest_] = &region;
+  oldest_ = (oldest_ + 1) % std::size(last_);
   return &region;
 }
 

@@ -51,7 +51,8 @@ class Regions {
   std::map<uintptr_t, Region> regions_;
   std::vector<uintptr_t> shared_;
   std::vector<Released> released_;  // the latest ones, to name uses after release
-  Region* last_[2] = {};            // most accesses go where one of the last two went
+  Region* last_[4] = {};            // most accesses go where one of the last few went
+  size_t oldest_ = 0;               // of those
 };
 
 }  // namespace ditto::emulation
