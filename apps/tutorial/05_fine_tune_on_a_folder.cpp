@@ -81,7 +81,7 @@ static void train(nn::Layer& model, nn::Sgd& optimizer, const data::ImageDataset
 }
 
 static std::unique_ptr<models::Classifier> make_model(const std::string& name,
-                                             const data::ImageDataset& images) {
+                                                      const data::ImageDataset& images) {
   auto model = models::make_model(
       name, {.image_size = images.height(), .in_channels = 3, .num_classes = images.classes()});
   nn::init(*model, 1);

@@ -78,8 +78,8 @@ class Arena {
   static constexpr size_t kReserved = size_t{1} << 38;
 
   Arena() {
-    void* const range =
-        mmap(nullptr, kReserved + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const range = mmap(nullptr, kReserved + kPage, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) std::abort();
     base_ = static_cast<char*>(range) + kPage - reinterpret_cast<uintptr_t>(range) % kPage;
     madvise(base_, kReserved, MADV_HUGEPAGE);  // where the system has them
