@@ -1,5 +1,6 @@
 #include "data/transform.h"
 
+#include "kernels/blur.h"
 #include "kernels/resample.h"
 
 namespace ditto::data {
@@ -8,6 +9,12 @@ namespace {
 bool contains(const Rect& outer, const Rect& inner) {
   return inner.x0 >= outer.x0 && inner.y0 >= outer.y0 && inner.x1 <= outer.x1 &&
          inner.y1 <= outer.y1;
+}
+
+// Scaling an image to a canvas may miss its edge by a rounding.
+Rect grown(const Rect& r) {
+  constexpr double kRounding = 1e-6;  // pixels
+  return {r.x0 - kRounding, r.y0 - kRounding, r.x1 + kRounding, r.y1 + kRounding};
 }
 
 Rect canvas_of(const Frame& frame) { return {0, 0, double(frame.width), double(frame.height)}; }
@@ -70,6 +77,7 @@ Transform Transform::channels(const ImageInfo& info, const kernels::ChannelValue
 Transform Transform::colour(const ImageInfo& info, const kernels::ColourChange& change) {
   check(info.channels == 1 || info.channels == 3,
         "[transform] a change of colour needs 1 or 3 channels, got", info.channels);
+  if (change.kind == kernels::ColourKind::Blur) kernels::check_blur(change);
   Transform out(info);
   out.colours_.push_back(change);
   return out;
@@ -107,9 +115,12 @@ void Transform::append_geometry(const Transform& next) {
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   Rect kept = clip_;
-  if (!contains(canvas_of(frame_), frame_.map(source_of(frame_))))
+  if (!contains(grown(canvas_of(frame_)), frame_.map(source_of(frame_))))
     kept = intersection(kept, canvas_of(frame_));
   clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  const double scale = std::sqrt(std::fabs(next.frame_.map.determinant()));
+  for (kernels::ColourChange& change : colours_)
+    if (change.kind == kernels::ColourKind::Blur) kernels::scale_blur(change, scale);
   if (std::isfinite(next.area_.area()))
     area_ = kernels::is_upright(frame_.map) ? intersection(area_, frame_.map.inverse()(next.area_))
                                             : kernels::kEverywhere;
@@ -142,15 +153,29 @@ Transform Transform::inverse() const {
   return out;
 }
 
-bool Transform::pixels_invertible() const {
+Lost Transform::lost() const {
   const Affine& m = frame_.map;
-  const bool whole_pixels = m.b == 0 && m.d == 0 && std::fabs(m.a) == 1 && std::fabs(m.e) == 1 &&
-                            whole(m.c) && whole(m.f);
-  bool scales = true;
-  for (int c = 0; c < channels_; ++c) scales = scales && scale_[c] != 0;
   const Rect image = m(source_of(frame_));
-  return whole_pixels && scales && erase_.empty() && colours_.empty() &&
-         contains(canvas_of(frame_), image) && contains(clip_, image);
+  const bool upright = kernels::is_upright(m);
+  Lost lost;
+  lost.resampled =
+      !upright || std::fabs(m.a) != 1 || std::fabs(m.e) != 1 || !whole(m.c) || !whole(m.f);
+  lost.cut = !contains(grown(canvas_of(frame_)), image) || !contains(grown(clip_), image) ||
+             !contains(area_, source_of(frame_));
+  lost.erased = !erase_.empty();
+  lost.colour = !colours_.empty();
+  for (int c = 0; c < channels_; ++c) lost.colour = lost.colour || scale_[c] == 0;
+  return lost;
+}
+
+std::string to_string(const Lost& lost) {
+  std::string out;
+  const auto add = [&](bool is, const char* name) {
+    if (is) out += (out.empty() ? "" : ", ") + std::string(name);
+  };
+  add(lost.cut, "cut"), add(lost.resampled, "resampled"), add(lost.erased, "erased");
+  add(lost.colour, "colour");
+  return out.empty() ? "nothing" : out;
 }
 
 Tensor Transform::apply(const Tensor& image) const {

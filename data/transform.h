@@ -4,12 +4,14 @@
 // and to boxes, composed, inverted and kept beside the sample. The parts of a transform are a 2x3
 // map with the canvas (core/frame.h), changes of colour, and areas to erase. However many
 // transforms are composed, an image is resampled once and then coloured (kernels/augment.h), in the
-// order of the parts; only the mean grey that a change of contrast needs is always that of the last
-// canvas, before areas are erased.
+// order of the parts. Only what looks at more than one pixel, the mean grey that a change of
+// contrast needs and the neighbours of a blur, is always taken from the last canvas, before areas
+// are erased; a blur keeps its size on the image where the canvas is scaled after it.
 #pragma once
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/nearest_map.h"
@@ -18,6 +20,19 @@
 #include "data/image_info.h"
 
 namespace ditto::data {
+
+// What of the pixels the inverse of a transform cannot bring back. (Coordinates always come back.)
+struct Lost {
+  bool cut = false;        // a part of the image lies outside the canvas
+  bool resampled = false;  // pixels were blended: they come back as mixtures
+  bool erased = false;     // painted over
+  bool colour = false;     // changed, or blurred, by more than a factor and an offset per channel
+
+  bool any() const { return cut || resampled || erased || colour; }
+  friend bool operator==(const Lost&, const Lost&) = default;
+};
+// "nothing", or what is lost: "cut, resampled, erased, colour".
+std::string to_string(const Lost& lost);
 
 class Transform {
  public:
@@ -35,7 +50,8 @@ class Transform {
   // Every value v of channel c becomes scale[c] * v + offset[c].
   static Transform channels(const ImageInfo& info, const kernels::ChannelValues& scale,
                             const kernels::ChannelValues& offset);
-  // A change that is not affine per channel. Throws unless the image has 1 or 3 channels.
+  // A change that is not affine per channel, a blur among them. Throws unless the image has 1 or 3
+  // channels.
   static Transform colour(const ImageInfo& info, const kernels::ColourChange& change);
 
   // First *this, then `next`. The result of applying both in turn, but with one resampling: what an
@@ -49,9 +65,10 @@ class Transform {
   // when pixels_invertible()); the rest is fill. Throws after a change of colour that cannot be
   // taken back; the inverse of the geometry alone is frame().inverse().
   Transform inverse() const;
+  Lost lost() const;
   // True when the inverse restores every pixel: whole-pixel shifts and mirrors that cut nothing
   // off, nothing erased, no channel scaled by 0, no other change of colour.
-  bool pixels_invertible() const;
+  bool pixels_invertible() const { return !lost().any(); }
 
   // (H, W, C) u8 or f32 -> (h, w, C) f32. Throws when the image is not of the size and channels the
   // transform was made for.

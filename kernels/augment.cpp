@@ -12,6 +12,7 @@
 
 #include "core/parallel.h"
 #include "kernels/augment_math.h"
+#include "kernels/blur.h"
 #include "kernels/resample.h"
 
 namespace ditto::kernels {
@@ -29,8 +30,8 @@ class Pattern {
 
   // `unit` is what one step of the source's dtype is worth.
   void prepare(const AugmentRow& row, double unit) {
-    if (ready_ && row.scale == scale_ && row.offset == offset_ && row.fill == fill_) return;
-    scale_ = row.scale, offset_ = row.offset, fill_ = row.fill, ready_ = true;
+    if (unit == unit_ && row.scale == scale_ && row.offset == offset_ && row.fill == fill_) return;
+    scale_ = row.scale, offset_ = row.offset, fill_ = row.fill, unit_ = unit;
     const int64_t n = width_ * channels_;
     for (int64_t i = 0; i < n; ++i) {
       const size_t c = static_cast<size_t>(i % channels_);
@@ -48,7 +49,7 @@ class Pattern {
   int64_t width_, channels_;
   std::vector<float> values_;
   ChannelValues scale_{}, offset_{}, fill_{};
-  bool ready_ = false;
+  double unit_ = 0;  // 0: not prepared yet
 };
 
 // A vector of floats (one AVX or SSE register for eight or four of them).
@@ -348,7 +349,7 @@ void augment_rows(CpuContext& ctx, const View& images, std::span<const AugmentRo
         sample_image<C>(framed, in, row.inverse, columns, lines, sampled, taps, to, canvas);
       }
       if (!row.colours.empty()) {
-        change_colours(row.colours, to, pixels, C, row.fill);
+        change_colours(row.colours, to, canvas.height, canvas.width, C, row.fill);
         row.scale = rows[r].scale, row.offset = rows[r].offset;
         pattern.prepare(row, 1);
         for (int64_t y = 0; y < canvas.height; ++y) {
@@ -399,6 +400,8 @@ void check_augment(const View& images, std::span<const AugmentRow> rows, const V
     check(finite(row.inverse), "[augment] the map is not finite, source", row.source);
     check(row.colours.empty() || channels == 1 || channels == 3,
           "[augment] changes of colour need 1 or 3 channels, got", channels);
+    for (const ColourChange& change : row.colours)
+      if (change.kind == ColourKind::Blur) check_blur(change);
     for (const Erase& erase : row.erase)
       check(finite(erase.to_rect) && std::fabs(erase.to_rect.determinant()) > 1e-12,
             "[augment] the map of an erased area is singular, source", row.source);

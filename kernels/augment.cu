@@ -14,14 +14,18 @@
 // Changes of colour need all channels of a pixel, and a change of contrast the mean of the image so
 // far. Rows that have some go through passes in place, a thread per pixel, each up to the next
 // change of contrast, whose mean the pass sums up per block and a small kernel finishes. Its
-// accesses are 12 bytes apart: a third of each sector per access, the rest out of the L1 cache.
+// accesses are 12 bytes apart: a third of each sector per access, the rest out of the L1 cache. A
+// blur also ends a pass: one kernel along the lines into a second image, one along the columns
+// back, a thread per element, whose neighbours come out of the L1 (lines) and L2 caches (columns).
 // Considered: one block per image for all passes (fewer launches, but a photograph would keep one
 // multiprocessor busy).
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "core/graph_capture.h"
 #include "kernels/augment_math.h"
+#include "kernels/blur.h"
 #include "kernels/colour_math.h"
 #include "kernels/cuda_upload.h"
 #include "kernels/launch.cuh"
@@ -63,12 +67,15 @@ struct Change {
 // pixels show the fill, which changes likewise.
 struct ColourRecord {
   int32_t image, erase_begin, erase_end;
+  int32_t blurred;  // its place among the images that are blurred, or -1
   float scale[kMaxChannels], offset[kMaxChannels], fill[kMaxChannels];
 };
 
-// The changes [begin, end) that a row makes in a pass; none (begin < 0) after its last one.
+// The changes [begin, end) that a row makes in a pass; none (begin < 0) after its last one. Then a
+// blur, where it has a radius, whose 2 radius + 1 weights start at `weights`.
 struct Segment {
   int32_t begin = -1, end = -1;
+  int32_t radius = 0, weights = 0;
   bool last = false;
 };
 
@@ -77,6 +84,8 @@ struct ColourTables {
   const Segment* segments;  // (passes, rows)
   const Change* changes;
   const ErasedArea* erased;
+  const float* weights;
+  float* blurred;  // one image for each row that has a blur
   // Per row: the mean that the pass uses, the fill so far (4 each); per row and block: sums of
   // grey.
   float *means, *fills;
@@ -179,6 +188,11 @@ __device__ void change_pixel(const Change& change, float mean, float* p) {
     case ColourKind::Affine:
       for (int c = 0; c < C; ++c) p[c] = change.scale[c] * p[c] + change.offset[c];
       return;
+    case ColourKind::Solarize:
+      for (int c = 0; c < C; ++c) p[c] = solarized(change.factor, p[c]);
+      return;
+    case ColourKind::Blur:  // between passes
+      return;
   }
 }
 
@@ -246,6 +260,32 @@ __global__ void __launch_bounds__(kThreads)
   tables.means[r] = static_cast<float>(sum / static_cast<double>(pixels));
 }
 
+// The blur after a pass, along the lines (out -> blurred) or along the columns (back).
+template <bool kColumns>
+__global__ void __launch_bounds__(kThreads)
+    blur_kernel(float* out, ColourTables tables, const Segment* segments, Size canvas, int channels,
+                int per_image) {
+  const int r = static_cast<int>(blockIdx.x) / per_image;
+  const int part = static_cast<int>(blockIdx.x) % per_image;
+  const Segment segment = segments[r];
+  const ColourRecord& row = tables.records[r];
+  const int width = static_cast<int>(canvas.width), height = static_cast<int>(canvas.height);
+  const int size = width * height * channels, i = part * kThreads + static_cast<int>(threadIdx.x);
+  if (segment.radius == 0 || i >= size) return;
+  float* image = out + int64_t{row.image} * size;
+  float* other = tables.blurred + int64_t{row.blurred} * size;
+  const float* from = kColumns ? other : image;
+  const int x = i / channels % width, y = i / channels / width;
+  const int at = kColumns ? y : x, limit = kColumns ? height : width;
+  const int step = kColumns ? width * channels : channels, start = i - at * step;
+  float sum = 0;
+#pragma unroll 1
+  for (int t = -segment.radius; t <= segment.radius; ++t)
+    sum += tables.weights[segment.weights + segment.radius + t] *
+           from[start + mirrored(at + t, limit) * step];
+  (kColumns ? image : other)[i] = sum;
+}
+
 void copy_channels(const ChannelValues& from, float* to) {
   std::copy(from.begin(), from.end(), to);
 }
@@ -259,6 +299,7 @@ struct Batch {
   std::vector<ColourRecord> coloured;
   std::vector<Change> changes;
   std::vector<std::vector<Segment>> passes;  // of `coloured`
+  int32_t blurred = 0;                       // images with a blur
 
   Batch(std::span<const AugmentRow> rows, Size in, Size canvas, double unit) {
     records.reserve(rows.size());
@@ -331,22 +372,34 @@ struct Batch {
     // A pass ends before a change of contrast and at the end.
     auto begin = static_cast<int32_t>(changes.size());
     size_t pass = 0;
-    const auto end_pass = [&](bool last) {
+    const auto end_pass = [&](bool last) -> Segment& {
       if (pass == passes.size()) passes.emplace_back();
       passes[pass].resize(coloured.size() + 1);
       const auto end = static_cast<int32_t>(changes.size());
-      passes[pass++][coloured.size()] = {begin, end, last};
+      Segment& segment = passes[pass++][coloured.size()];
+      segment.begin = begin, segment.end = end, segment.last = last;
       begin = end;
+      return segment;
     };
+    ColourRecord record{};
+    record.blurred = -1;
     for (const ColourChange& change : row.colours) {
       if (change.kind == ColourKind::Contrast) end_pass(false);
+      if (change.kind == ColourKind::Blur) {
+        Segment& segment = end_pass(false);
+        segment.radius = change.radius;
+        segment.weights = static_cast<int32_t>(weights.size());
+        const std::vector<float> more = blur_weights(change);
+        weights.insert(weights.end(), more.begin(), more.end());
+        if (record.blurred < 0) record.blurred = blurred++;
+        continue;
+      }
       Change copy{change.kind, change.factor, {}, {}};
       copy_channels(change.scale, copy.scale);
       copy_channels(change.offset, copy.offset);
       changes.push_back(copy);
     }
     end_pass(true);
-    ColourRecord record{};
     record.image = static_cast<int32_t>(records.size());
     record.erase_begin = erase_begin, record.erase_end = erase_end;
     copy_channels(row.scale, record.scale);
@@ -368,6 +421,13 @@ void run_passes(CudaContext& ctx, const ColourTables& tables, const Batch& batch
     if (pass + 1 < batch.passes.size())
       launch(ctx, "change_colours_mean", colour_mean_kernel<C>, {.grid = rows, .block = kThreads},
              tables, segments, pass == 0, pixels, per_image);
+    if (std::ranges::any_of(batch.passes[pass], [](const Segment& s) { return s.radius > 0; })) {
+      const int64_t parts = divide_up(pixels * C, kThreads);
+      launch(ctx, "blur_lines", blur_kernel<false>, {.grid = rows * parts, .block = kThreads}, out,
+             tables, segments, canvas, C, static_cast<int>(parts));
+      launch(ctx, "blur_columns", blur_kernel<true>, {.grid = rows * parts, .block = kThreads}, out,
+             tables, segments, canvas, C, static_cast<int>(parts));
+    }
   }
 }
 
@@ -386,7 +446,9 @@ void run(CudaContext& ctx, const T* images, const Batch& batch, float* out, Size
                 rows = static_cast<int64_t>(batch.coloured.size());
   const size_t sums = upload.reserve(static_cast<size_t>(rows * parts) * sizeof(double)),
                means = upload.reserve(static_cast<size_t>(rows) * sizeof(float)),
-               fills = upload.reserve(static_cast<size_t>(rows * kMaxChannels) * sizeof(float));
+               fills = upload.reserve(static_cast<size_t>(rows * kMaxChannels) * sizeof(float)),
+               blurred = upload.reserve(static_cast<size_t>(batch.blurred * pixels * channels) *
+                                        sizeof(float));
   char* table = upload.send(ctx);
   const Tables tables{reinterpret_cast<const Record*>(table + records),
                       reinterpret_cast<const ErasedArea*>(table + erased),
@@ -401,6 +463,8 @@ void run(CudaContext& ctx, const T* images, const Batch& batch, float* out, Size
                              reinterpret_cast<const Segment*>(table + segments),
                              reinterpret_cast<const Change*>(table + changes),
                              tables.erased,
+                             tables.weights,
+                             reinterpret_cast<float*>(table + blurred),
                              reinterpret_cast<float*>(table + means),
                              reinterpret_cast<float*>(table + fills),
                              reinterpret_cast<double*>(table + sums)};

@@ -1,6 +1,7 @@
 #include "kernels/colour.h"
 
 #include "core/error.h"
+#include "kernels/blur.h"
 #include "kernels/colour_math.h"
 
 namespace ditto::kernels {
@@ -28,8 +29,9 @@ void scale_channels(const ColourChange& change, float* pixels, int64_t count, in
 
 }  // namespace
 
-void change_colours(std::span<const ColourChange> changes, float* pixels, int64_t count,
-                    int64_t channels, ChannelValues& fill) {
+void change_colours(std::span<const ColourChange> changes, float* pixels, int64_t height,
+                    int64_t width, int64_t channels, ChannelValues& fill) {
+  const int64_t count = height * width;
   check(channels == 1 || channels == 3, "[change_colours] needs 1 or 3 channels, got", channels);
   for (const ColourChange& change : changes) {
     const float mean =
@@ -47,6 +49,12 @@ void change_colours(std::span<const ColourChange> changes, float* pixels, int64_
           return;
         case ColourKind::Affine:
           return scale_channels(change, at, n, channels);
+        case ColourKind::Solarize:
+          for (int64_t i = 0; i < n * channels; ++i) at[i] = solarized(change.factor, at[i]);
+          return;
+        case ColourKind::Blur:
+          if (at == pixels) blur(change, pixels, height, width, channels);
+          return;
       }
     };
     apply(pixels, count);

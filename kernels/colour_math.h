@@ -18,6 +18,8 @@ HD float clamp01(float v) {
 // rest = (1 - factor) * what is blended in.
 HD float blended(float factor, float value, float rest) { return clamp01(factor * value + rest); }
 
+HD float solarized(float threshold, float value) { return value >= threshold ? 1 - value : value; }
+
 HD void saturate(float factor, float* p) {
   const float rest = (1 - factor) * grey(p);
   for (int c = 0; c < 3; ++c) p[c] = blended(factor, p[c], rest);

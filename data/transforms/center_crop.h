@@ -1,5 +1,7 @@
 // CenterCrop: cuts the middle out of the image; what a smaller image lacks is the fill colour. Not
 // random.
+//
+// Lost: what lies beside the middle.
 #pragma once
 
 #include "data/transform.h"

@@ -1,5 +1,7 @@
 // ColorJitter: random brightness, contrast, saturation and hue, in random order, as torchvision's
 // class of that name; and grey images.
+//
+// Lost: the colours; coordinates stay.
 #pragma once
 
 #include "data/transform.h"

@@ -2,6 +2,16 @@
 
 namespace ditto::data {
 
+FixedCrop::FixedCrop(int x, int y, int width, int height)
+    : x_(x), y_(y), width_(width), height_(height) {
+  check(width >= 1 && height >= 1, "[fixed_crop] the size must be at least 1 x 1, got", width,
+        height);
+}
+
+Transform FixedCrop::draw(Rng&, const ImageInfo& info) const {
+  return Transform::geometric(info, Affine::translation(-x_, -y_), width_, height_);
+}
+
 RandomCrop::RandomCrop(int padding, int width, int height)
     : padding_(padding), width_(width), height_(height) {
   check(padding >= 0 && width >= 0 && height >= 0,

@@ -2,6 +2,8 @@
 //
 // Source: DeVries and Taylor, "Improved regularization of convolutional neural networks with
 // cutout", 2017: the centre is uniform over the pixels, and the square is cut at the border.
+//
+// Lost: the square's pixels.
 #pragma once
 
 #include "data/transform.h"

@@ -1,4 +1,6 @@
 // RandomFlip: mirrors the image left-right (x -> W - x) and, or, upside down (y -> H - y).
+//
+// Lost: nothing.
 #pragma once
 
 #include "data/transform.h"

@@ -1,4 +1,6 @@
 // RandomGrayscale: takes the colour out of some images; they keep their channels.
+//
+// Lost: the colours; coordinates stay.
 #pragma once
 
 #include "data/transform.h"

@@ -1,4 +1,6 @@
 // Normalize: (v - mean) / std for every channel of an image in [0, 1]. Not random.
+//
+// Lost: nothing.
 #pragma once
 
 #include "data/transform.h"

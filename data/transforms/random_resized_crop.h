@@ -1,6 +1,8 @@
 // RandomResizedCrop: a random part of the image, brought to a fixed size.
 //
 // Source: Szegedy et al., "Going deeper with convolutions", CVPR 2015, in torchvision's form.
+//
+// Lost: pixels are blended, and what lies beside the part is cut.
 #pragma once
 
 #include "data/transform.h"

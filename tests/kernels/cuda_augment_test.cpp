@@ -1,5 +1,6 @@
 #include "kernels/augment.h"
 
+#include "kernels/blur.h"
 #include "tests/kernels/cuda_parity.h"
 
 #ifdef DITTO_HAS_CUDA
@@ -33,7 +34,15 @@ struct Rows {
          {ColourKind::Contrast, 1.5f, {}, {}},
          {ColourKind::Saturation, 0.2f, {}, {}},
          {ColourKind::Contrast, 0.7f, {}, {}}},
-        {{ColourKind::Affine, 1, {0.5f, 2, -1, 1}, {0.1f, 0, 1, 0}}}};
+        {{ColourKind::Affine, 1, {0.5f, 2, -1, 1}, {0.1f, 0, 1, 0}}},
+        {{ColourKind::Solarize, 0.4f, {}, {}}},
+        {blur_change(0.8, 2)},
+        {{ColourKind::Contrast, 1.5f, {}, {}},
+         blur_change(1.7, 13),
+         {ColourKind::Contrast, 0.7f, {}, {}},
+         {ColourKind::Hue, 0.3f, {}, {}},
+         blur_change(0.5, 1),
+         blur_change(3, 30)}};
     const std::vector<Erase> holes[] = {
         {},
         {{{}, {2, 3, 6, 5}}},
