@@ -111,7 +111,7 @@ namespace {
 ImageDataset load_folder(Split split, const LoadOptions& options) {
   check(!options.root.empty(), "[data] the data set 'folder' needs --data-root FOLDER");
   check(!options.strict, "[data] a folder of images has no official files to compare with");
-  ImageFolderOptions folder{.on_bad_image = options.on_bad_image};
+  ImageFolderOptions folder{.on_bad_image = options.on_bad_image, .cache = options.cache};
   if (options.image_size > 0) folder.image_size = options.image_size;
   if (!options.statistics.mean.empty()) folder.statistics = options.statistics;
   return load_image_folder(options.root, split, folder);

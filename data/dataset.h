@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "data/image_cache.h"
 #include "data/image_info.h"
 
 namespace ditto::data {
@@ -47,6 +48,8 @@ class ImageReader {
   virtual Tensor read(int64_t index) const = 0;
   // Path and reason of each image that could not be read so far, in a fixed order.
   virtual std::vector<std::string> bad_images() const { return {}; }
+  // How a cache did so far.
+  virtual CacheStats cache() const { return {}; }
   // SHA-256 of what tells this source from another: names and sizes of files, not their contents.
   virtual std::string fingerprint() const = 0;
 };
@@ -88,6 +91,8 @@ class ImageDataset {
   Tensor image(int64_t index) const;
   // Path and reason of each image that could not be read so far.
   std::vector<std::string> bad_images() const;
+  // How the cache of images that are read from files did so far.
+  CacheStats cache() const { return reader_ ? reader_->cache() : CacheStats{}; }
 
   // SHA-256 of labels, class names and pixels in memory or the reader's fingerprint: equal for
   // equal data, wherever they lie.
@@ -141,6 +146,7 @@ struct LoadOptions {
   // Side of the square that images are brought to; 0: their own size (folders of images: 224).
   int64_t image_size = 0;
   OnBadImage on_bad_image = OnBadImage::Error;
+  CacheOptions cache = {};  // of images that are read from files
   // Instead of the published ones (folders of images: ImageNet's), where not empty.
   ChannelStatistics statistics = {};
 };

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <tuple>
 
-#include "core/sha256.h"
-#include "data/image.h"
+#include "data/image_files.h"
 
 namespace ditto::data {
 namespace {
@@ -143,51 +141,6 @@ std::string display_name(const std::string& name) {
   return name;
 }
 
-class FolderReader : public ImageReader {
- public:
-  FolderReader(std::vector<fs::path> files, fs::path root, OnBadImage on_bad_image)
-      : files_(std::move(files)), root_(std::move(root)), on_bad_image_(on_bad_image) {}
-
-  Tensor read(int64_t index) const override {
-    const fs::path& path = files_[static_cast<size_t>(index)];
-    try {
-      return read_image(path);
-    } catch (const Error& error) {
-      if (on_bad_image_ == OnBadImage::Error) throw;
-      std::lock_guard lock(mutex_);
-      bad_.try_emplace(index, error.what());
-    }
-    if (on_bad_image_ == OnBadImage::Skip) return {};
-    return Tensor::zeros({kBlackSide, kBlackSide, 3}, Dtype::U8);
-  }
-
-  std::string fingerprint() const override {
-    std::string lines;
-    for (const fs::path& path : files_) {
-      std::error_code error;
-      const auto bytes = fs::file_size(path, error);
-      lines += path.lexically_relative(root_).native() + '\0' +
-               (error ? std::string("unreadable") : std::to_string(bytes)) + '\n';
-    }
-    return sha256(lines);
-  }
-
-  std::vector<std::string> bad_images() const override {
-    std::lock_guard lock(mutex_);
-    std::vector<std::string> out;
-    for (const auto& [index, reason] : bad_) out.push_back(reason);
-    return out;
-  }
-
- private:
-  static constexpr int64_t kBlackSide = 64;
-  const std::vector<fs::path> files_;
-  const fs::path root_;  // of the data set: the folder may move
-  const OnBadImage on_bad_image_;
-  mutable std::mutex mutex_;
-  mutable std::map<int64_t, std::string> bad_;  // reasons name the path
-};
-
 struct Layout {
   fs::path train, test;
   bool has_split = false;
@@ -267,10 +220,11 @@ ImageDataset load_image_folder(const fs::path& root, Split split,
     warnings.push_back(printable(root.string()) + " has no folders train and val: one of " +
                        std::to_string(options.holdout) + " images of each class is for testing");
   const auto count = static_cast<int64_t>(files.size());
-  ImageDataset dataset("folder",
-                       std::make_shared<FolderReader>(std::move(files), root, options.on_bad_image),
-                       Tensor::from(labels, {count}), std::move(display), options.statistics,
-                       options.image_size, options.image_size);
+  ImageDataset dataset(
+      "folder",
+      std::make_shared<ImageFiles>(std::move(files), root, options.on_bad_image, options.cache),
+      Tensor::from(labels, {count}), std::move(display), options.statistics, options.image_size,
+      options.image_size);
   for (std::string& warning : warnings) dataset.add_warning(std::move(warning));
   return dataset;
 }

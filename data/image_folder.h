@@ -28,6 +28,7 @@ std::vector<std::filesystem::path> list_images(const std::filesystem::path& fold
 struct ImageFolderOptions {
   int64_t image_size = 224;  // side of the square that the policies of data/augment.h make
   OnBadImage on_bad_image = OnBadImage::Error;
+  CacheOptions cache = {};
   ChannelStatistics statistics = imagenet_statistics();
   // Without folders for train and val: every image i of a class (in the order of the files) with
   // i % holdout == holdout - 1 is in the test set.

@@ -1,6 +1,6 @@
 #include "data/image_structure.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "data/exif.h"
 
 namespace ditto::data {
 namespace {
@@ -67,8 +68,7 @@ ImageStructure check_png(std::span<const uint8_t> bytes, std::string_view name) 
     const std::span<const uint8_t> chunk = in.take(size_t{length} + 4);
     const std::string_view type(reinterpret_cast<const char*>(chunk.data()), 4);
     const uint32_t sum = in.number(4);
-    in.expect(crc32(0, chunk.data(), static_cast<uInt>(chunk.size())) == sum,
-              "wrong checksum of a chunk");
+    in.expect(libdeflate_crc32(0, chunk.data(), chunk.size()) == sum, "wrong checksum of a chunk");
     in.expect(first == (type == "IHDR"), "IHDR is not the first chunk");
     if (first) {
       in.expect(length == 13, "wrong length of IHDR");
@@ -82,6 +82,7 @@ ImageStructure check_png(std::span<const uint8_t> bytes, std::string_view name) 
       out.pixel_bits = depth * kChannels[colour];
     }
     data = data || type == "IDAT";
+    if (type == "eXIf") out.orientation = exif_orientation(chunk.subspan(4));
     if (type == "IEND") {
       in.expect(data, "no IDAT");
       return out;
@@ -103,6 +104,7 @@ class JpegWalk {
       const bool frame = marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
       if (frame) read_frame(marker, segment);
       if (marker == 0xc4) check_huffman(segment);
+      if (marker == 0xe1) read_exif(segment);
       if (marker == 0xdd) {
         in_.expect(segment.size() == 2, "wrong length of DRI");
         interval_ = int64_t{segment[0]} << 8 | segment[1];
@@ -128,7 +130,7 @@ class JpegWalk {
     return static_cast<int>(marker);
   }
 
-  // stb_image 2.27 writes beyond its table when the counts of the code lengths add up to more.
+  // What no decoder should be given: stb_image 2.27 writes beyond its table then.
   void check_huffman(std::span<const uint8_t> segment) {
     while (!segment.empty()) {
       in_.expect(segment.size() >= 17, "Huffman table too short");
@@ -138,6 +140,12 @@ class JpegWalk {
       in_.expect(segment.size() >= 17 + codes, "Huffman table too short");
       segment = segment.subspan(17 + codes);
     }
+  }
+
+  void read_exif(std::span<const uint8_t> segment) {
+    constexpr std::array<uint8_t, 6> kExif = {'E', 'x', 'i', 'f', 0, 0};
+    if (segment.size() >= kExif.size() && std::ranges::equal(kExif, segment.first(kExif.size())))
+      out_.orientation = exif_orientation(segment.subspan(kExif.size()));
   }
 
   void read_frame(int marker, std::span<const uint8_t> segment) {

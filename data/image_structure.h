@@ -1,8 +1,8 @@
 // The outer structure of JPEG and PNG files: what kind of file it is, how large the picture is, and
 // whether the file is all there.
 //
-// stb_image skips the checksums of a PNG and fills what a JPEG lacks with grey, silently; a damaged
-// file would become a training image. PNG: ISO/IEC 15948; JPEG: ITU-T T.81.
+// Decoders skip the checksums of a PNG or fill what a JPEG lacks with grey; a damaged file would
+// become a training image. PNG: ISO/IEC 15948; JPEG: ITU-T T.81.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct ImageStructure {
   ImageFormat format = ImageFormat::Jpeg;
   int64_t width = 0, height = 0;
   int64_t pixel_bits = 0;  // of the decoded file, all channels
+  int orientation = 1;     // as the camera says (data/exif.h); width and height are as stored
 };
 
 // Reads no pixel. Throws Error "[image] ..." with `name` and the byte when the bytes are no JPEG or

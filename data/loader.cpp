@@ -1,13 +1,10 @@
 #include "data/loader.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "core/context.h"
 #include "core/parallel.h"
+#include "data/batch_queue.h"
 
 namespace ditto::data {
 namespace {
@@ -36,147 +33,57 @@ class DataLoader::State {
       : dataset_(std::move(dataset)),
         sampler_(std::move(sampler)),
         augment_(std::move(augment)),
-        options_(options) {
-    check(sampler_ && augment_, "[loader] needs a sampler and an augmentation");
-    check(sampler_->dataset_size() == dataset_.size(), "[loader] the sampler is for",
-          sampler_->dataset_size(), "images, the data set has", dataset_.size());
-    check(options.batch >= 1, "[loader] batch must be at least 1, got", options.batch);
-    check(options.workers >= 0 && options.workers <= 1024,
-          "[loader] workers must be in [0, 1024], got", options.workers);
-    check(options.prefetch >= 0, "[loader] prefetch must not be negative, got", options.prefetch);
+        options_(options),
+        queue_({.name = dataset_.name(),
+                .images = dataset_.size(),
+                .batch = options.batch,
+                .drop_last = options.drop_last,
+                .workers = options.workers,
+                .prefetch = options.prefetch},
+               sampler_, [this](int64_t epoch, int64_t index, std::span<const SampleItem> items) {
+                 return make(epoch, index, items);
+               }) {
+    check(augment_ != nullptr, "[loader] needs an augmentation");
     check_options(options.mix);
     if (options.device.is_cuda()) bring_to_device();
-    slots_.resize(options.prefetch > 0 ? static_cast<size_t>(options.prefetch)
-                                       : 2 * static_cast<size_t>(std::max(options.workers, 1)));
   }
 
   std::optional<Batch> next() {
-    start_epoch();
-    while (position_.batch < epoch_->batches) {
-      Batch batch = finish(options_.workers == 0 ? make(*epoch_, position_.batch) : take());
-      ++position_.batch;
+    while (!queue_.at_end()) {
+      Batch batch = finish(queue_.take());
+      queue_.advance();
       left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
       if (batch.size() > 0) return batch;  // else no image of it could be read
-      check(left_out_ < epoch_->batches,
+      check(left_out_ < queue_.batches(),
             "[loader] no image of a whole epoch can be read:", dataset_.name());
     }
-    stop_epoch();
-    position_ = {position_.epoch + 1, 0};
+    queue_.next_epoch();
     return std::nullopt;
   }
 
-  int64_t batches() {
-    start_epoch();
-    return epoch_->batches;
-  }
-
-  void seek(const LoaderPosition& position) {
-    check(position.epoch >= 0 && position.batch >= 0, "[loader] cannot seek to epoch",
-          position.epoch, "batch", position.batch);
-    const std::shared_ptr<const Epoch> target = plan(position.epoch);
-    check(position.batch <= target->batches, "[loader] cannot seek to batch", position.batch, "of",
-          target->batches, "in epoch", position.epoch);
-    stop_epoch();
-    position_ = position;
-  }
-
-  const LoaderPosition& position() const { return position_; }
+  int64_t batches() { return queue_.batches(); }
+  void seek(const LoaderPosition& position) { queue_.seek(position); }
+  LoaderPosition position() const { return queue_.position(); }
   const std::string& note() const { return note_; }
   const LoaderOptions& options() const { return options_; }
   const ImageDataset& dataset() const { return dataset_; }
 
  private:
-  struct Epoch {
-    int64_t number;
-    int64_t batches;
-    std::vector<SampleItem> order;
-  };
   struct Made {
     Batch batch;
     std::vector<Transform> transforms;  // per row, where a device has yet to make the images
   };
-  struct Slot {
-    std::optional<Made> made;
-    std::exception_ptr error;
-  };
-
-  std::shared_ptr<const Epoch> plan(int64_t number) const {
-    std::vector<SampleItem> order = sampler_->order(number);
-    const auto rows = static_cast<int64_t>(order.size());
-    const int64_t batches = (rows + (options_.drop_last ? 0 : options_.batch - 1)) / options_.batch;
-    check(batches > 0, "[loader] epoch", number, "of", dataset_.name(), "has", rows,
-          "rows, which is not one batch of", options_.batch);
-    return std::make_shared<const Epoch>(Epoch{number, batches, std::move(order)});
-  }
-
-  // Lets the workers run on the current epoch, from position_ on.
-  void start_epoch() {
-    if (epoch_) return;
-    std::shared_ptr<const Epoch> epoch = plan(position_.epoch);
-    while (static_cast<int>(workers_.size()) < options_.workers)
-      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-    {
-      std::lock_guard lock(mutex_);
-      epoch_ = std::move(epoch);
-      claimed_ = delivered_ = position_.batch;
-    }
-    work_.notify_all();
-  }
-
-  // Workers that are in the middle of a batch will see that their epoch is gone, and drop it.
-  void stop_epoch() {
-    std::lock_guard lock(mutex_);
-    epoch_ = nullptr;
-    for (Slot& slot : slots_) slot = {};
-  }
-
-  Made take() {
-    std::unique_lock lock(mutex_);
-    Slot& slot = slots_[static_cast<size_t>(delivered_) % slots_.size()];
-    ready_.wait(lock, [&] { return slot.made || slot.error; });
-    Slot result = std::exchange(slot, {});
-    if (!result.error) ++delivered_;
-    lock.unlock();
-    if (result.error) {
-      stop_epoch();
-      std::rethrow_exception(result.error);
-    }
-    work_.notify_one();
-    return std::move(*result.made);
-  }
-
-  void work(const std::stop_token& stop) {
-    cpu_context().threads = 1;  // the other cores belong to the network
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      work_.wait(lock, stop, [&] {
-        return epoch_ && claimed_ < epoch_->batches &&
-               claimed_ < delivered_ + static_cast<int64_t>(slots_.size());
-      });
-      if (stop.stop_requested()) return;
-      const int64_t index = claimed_++;
-      const std::shared_ptr<const Epoch> epoch = epoch_;
-      lock.unlock();
-      Slot result;
-      try {
-        result.made = make(*epoch, index);
-      } catch (...) {
-        result.error = std::current_exception();
-      }
-      lock.lock();
-      if (epoch != epoch_) continue;
-      slots_[static_cast<size_t>(index) % slots_.size()] = std::move(result);
-      ready_.notify_one();
-    }
-  }
 
   void bring_to_device();
-  Made make(const Epoch& epoch, int64_t index) const;
+  Made make(int64_t epoch, int64_t index, std::span<const SampleItem> items) const;
+  Tensor new_images(const Shape& shape) const {
+    return options_.pinned ? Tensor::empty_pinned(shape) : Tensor::empty(shape);
+  }
   Batch finish(Made made);
-  Transform draw(const Epoch& epoch, const SampleItem& item, const ImageInfo& info) const;
-  void draw_memory(const Epoch& epoch, std::span<const SampleItem> items, Made& made) const;
-  void augment_memory(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch) const;
-  void augment_files(const Epoch& epoch, std::span<const SampleItem> items, Batch& batch,
+  Transform draw(int64_t epoch, const SampleItem& item, const ImageInfo& info) const;
+  void draw_memory(int64_t epoch, std::span<const SampleItem> items, Made& made) const;
+  void augment_memory(int64_t epoch, std::span<const SampleItem> items, Batch& batch) const;
+  void augment_files(int64_t epoch, std::span<const SampleItem> items, Batch& batch,
                      std::vector<uint8_t>& left_out) const;
   void keep_rows(Batch& batch, const std::vector<uint8_t>& left_out) const;
   void draw_mixing(Batch& batch) const;
@@ -189,23 +96,14 @@ class DataLoader::State {
   Tensor on_device_;  // the data set's images, where they are augmented on a device
   std::string note_;
 
-  LoaderPosition position_;  // the consumer's alone
-  int64_t left_out_ = 0;     // batches without a readable image, since the last one with
-
-  std::mutex mutex_;  // guards what follows; the consumer reads epoch_, which it alone sets, freely
-  std::condition_variable_any work_;
-  std::condition_variable ready_;
-  std::shared_ptr<const Epoch> epoch_;  // null between epochs
-  int64_t claimed_ = 0;                 // batches up to here are made or being made
-  int64_t delivered_ = 0;               // batches up to here were returned
-  std::vector<Slot> slots_;             // batch i waits in slot i % size
-  std::vector<std::jthread> workers_;   // last member: joined before the others go
+  int64_t left_out_ = 0;    // batches without a readable image, since the last one with
+  BatchQueue<Made> queue_;  // last member: its threads end before the others go
 };
 
-Transform DataLoader::State::draw(const Epoch& epoch, const SampleItem& item,
+Transform DataLoader::State::draw(int64_t epoch, const SampleItem& item,
                                   const ImageInfo& info) const {
   Rng rng(options_.seed, Purpose::Augment, static_cast<uint64_t>(item.sample),
-          static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(item.replica));
+          static_cast<uint64_t>(epoch), static_cast<uint64_t>(item.replica));
   return augment_->draw(rng, info);
 }
 
@@ -225,13 +123,12 @@ void DataLoader::State::bring_to_device() {
   on_device_ = dataset_.images().to(options_.device);
 }
 
-DataLoader::State::Made DataLoader::State::make(const Epoch& epoch, int64_t index) const {
-  const auto first = static_cast<size_t>(index * options_.batch);
-  const size_t rows = std::min(static_cast<size_t>(options_.batch), epoch.order.size() - first);
-  const auto items = std::span(epoch.order).subspan(first, rows);
+DataLoader::State::Made DataLoader::State::make(int64_t epoch, int64_t index,
+                                                std::span<const SampleItem> items) const {
+  const size_t rows = items.size();
   Made made;
   Batch& batch = made.batch;
-  batch.epoch = epoch.number, batch.index = index;
+  batch.epoch = epoch, batch.index = index;
   batch.frames.resize(rows);
   std::vector<uint8_t> left_out(rows);
   if (on_device_.defined())
@@ -273,14 +170,14 @@ Batch DataLoader::State::finish(Made made) {
     });
     mix(batch);
   } catch (...) {
-    stop_epoch();  // a further call tries again
+    queue_.stop();  // a further call tries again
     throw;
   }
   return std::move(batch);
 }
 
 // One transform per row; the images are made on the device.
-void DataLoader::State::draw_memory(const Epoch& epoch, std::span<const SampleItem> items,
+void DataLoader::State::draw_memory(int64_t epoch, std::span<const SampleItem> items,
                                     Made& made) const {
   const ImageInfo info = dataset_.info();
   made.transforms.reserve(items.size());
@@ -292,12 +189,12 @@ void DataLoader::State::draw_memory(const Epoch& epoch, std::span<const SampleIt
 }
 
 // All images lie in one tensor. The first row is drawn ahead: it says how large the canvas is.
-void DataLoader::State::augment_memory(const Epoch& epoch, std::span<const SampleItem> items,
+void DataLoader::State::augment_memory(int64_t epoch, std::span<const SampleItem> items,
                                        Batch& batch) const {
   const ImageInfo info = dataset_.info();
   const Frame canvas = draw(epoch, items.front(), info).frame();
   const auto rows = static_cast<int64_t>(items.size());
-  batch.images = Tensor::empty({rows, canvas.height, canvas.width, dataset_.channels()});
+  batch.images = new_images({rows, canvas.height, canvas.width, dataset_.channels()});
   const View images = dataset_.images().view(), out = batch.images.view();
   // Drawing takes about as long as the pixels of a small image do: the threads share both.
   parallel_for(cpu_context(), rows, kRowGrain, [&](int64_t begin, int64_t end) {
@@ -319,21 +216,19 @@ void DataLoader::State::augment_memory(const Epoch& epoch, std::span<const Sampl
   });
 }
 
-// Images of different sizes: each is read once for all its adjacent replicas.
-void DataLoader::State::augment_files(const Epoch& epoch, std::span<const SampleItem> items,
+// Images of different sizes: each is read once for all its rows in the batch.
+void DataLoader::State::augment_files(int64_t epoch, std::span<const SampleItem> items,
                                       Batch& batch, std::vector<uint8_t>& left_out) const {
   const int64_t height = dataset_.height(), width = dataset_.width();
   batch.images =
-      Tensor::empty({static_cast<int64_t>(items.size()), height, width, dataset_.channels()});
-  std::vector<size_t> starts;
-  for (size_t r = 0; r < items.size(); ++r)
-    if (r == 0 || items[r].sample != items[r - 1].sample) starts.push_back(r);
-  starts.push_back(items.size());
-  parallel_for(cpu_context(), static_cast<int64_t>(starts.size()) - 1, 1,
+      new_images({static_cast<int64_t>(items.size()), height, width, dataset_.channels()});
+  const std::vector<std::vector<size_t>> images = rows_by_sample(items);
+  parallel_for(cpu_context(), static_cast<int64_t>(images.size()), 1,
                [&](int64_t begin, int64_t end) {
-                 for (auto s = static_cast<size_t>(begin); s < static_cast<size_t>(end); ++s) {
-                   const Tensor image = dataset_.image(items[starts[s]].sample);
-                   for (size_t r = starts[s]; r < starts[s + 1]; ++r) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const std::vector<size_t>& rows = images[static_cast<size_t>(i)];
+                   const Tensor image = dataset_.image(items[rows.front()].sample);
+                   for (const size_t r : rows) {
                      if (!image.defined()) {
                        left_out[r] = 1;
                        continue;
@@ -356,7 +251,7 @@ void DataLoader::State::keep_rows(Batch& batch, const std::vector<uint8_t>& left
   if (kept == static_cast<std::ptrdiff_t>(left_out.size())) return;
   Shape shape = batch.images.shape();
   shape[0] = kept;
-  const Tensor images = Tensor::empty(shape);
+  const Tensor images = new_images(shape);
   std::vector<Frame> frames;
   for (size_t r = 0; r < left_out.size(); ++r) {
     if (left_out[r]) continue;
@@ -383,8 +278,10 @@ void DataLoader::State::draw_mixing(Batch& batch) const {
 
 void DataLoader::State::mix(Batch& batch) const {
   if (batch.mix.empty()) return;
-  const Tensor mixed = Tensor::empty(batch.images.shape(), Dtype::F32, batch.images.device());
-  on_device(mixed.device(), [&](auto& ctx) {
+  const Device device = batch.images.device();
+  const Tensor mixed = device.is_cpu() ? new_images(batch.images.shape())
+                                       : Tensor::empty(batch.images.shape(), Dtype::F32, device);
+  on_device(device, [&](auto& ctx) {
     kernels::mix_images(ctx, batch.images.view(), batch.mix, mixed.view());
   });
   batch.images = mixed;

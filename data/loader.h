@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/frame.h"
+#include "data/batch_queue.h"
 #include "data/dataset.h"
 #include "data/mix.h"
 #include "data/sampler.h"
@@ -47,13 +48,9 @@ struct LoaderOptions {
   // batches are made on the CPU, and note() says why.
   Device device = kCpu;
   int64_t device_limit = std::numeric_limits<int64_t>::max();
-};
-
-// The next batch that next() returns.
-struct LoaderPosition {
-  int64_t epoch = 0;
-  int64_t batch = 0;
-  friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
+  // Images that are made on the CPU go into pinned memory, from where a CUDA device copies fast
+  // (plain memory where there is no such device).
+  bool pinned = false;
 };
 
 class DataLoader {

@@ -2,11 +2,13 @@
 //
 // A sampler is a pure function of its options and the epoch number, so that workers, ranks and
 // resumed runs agree without talking to each other. With several ranks, whole groups are dealt out
-// in turn: rank r gets groups r, r + world, r + 2 world, ...
+// in turn: rank r gets groups r, r + world, r + 2 world, ... (Sharding::Group).
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -22,11 +24,21 @@ struct SampleItem {
   friend bool operator==(const SampleItem&, const SampleItem&) = default;
 };
 
+// The rows that show each image, images in the order of their first rows.
+std::vector<std::vector<size_t>> rows_by_sample(std::span<const SampleItem> items);
+
 // One of `world` processes that share an epoch.
 struct Shard {
   int rank = 0;
   int world = 1;
 };
+
+// What ranks share out. Group: whole groups, so that LossTransform finds all replicas of an image
+// on one rank. Spread: rows, so that the replicas of an image go to different ranks, as with
+// torchvision's and DeiT's RASampler; groups then shrink, to single rows when world >= replicas,
+// where T(L) = L.
+enum class Sharding { Group, Spread };
+Sharding sharding(const std::string& name);  // "group", "spread"
 
 class Sampler {
  public:
@@ -68,7 +80,9 @@ class RandomSampler : public Sampler {
 };
 
 // Repeated augmentation in groups: every image that is drawn appears as `replicas` adjacent rows,
-// so a batch of b rows holds b / replicas groups.
+// so a batch of b rows holds b / replicas groups. That is LossTransform-v1 (paper 000, section 4.2;
+// losses.md 2.5): as many rows per step, and as many steps per epoch, as without replicas. With
+// `full_pass` and batches of b x replicas rows it is the plain LossTransform.
 //
 // An epoch counts rows ("images seen"): it has n / replicas groups, hence at most n rows, and
 // `replicas` epochs walk once through a permutation (less the last n % replicas images). With
@@ -77,7 +91,7 @@ class GroupedSampler : public Sampler {
  public:
   // 1 <= replicas <= 256; throws otherwise.
   GroupedSampler(int64_t n, int replicas, uint64_t seed, bool full_pass = false,
-                 const Shard& shard = {});
+                 const Shard& shard = {}, Sharding sharding = Sharding::Group);
   std::vector<SampleItem> order(int64_t epoch) const override;
   int replicas() const { return replicas_; }
 
@@ -85,6 +99,54 @@ class GroupedSampler : public Sampler {
   int replicas_;
   uint64_t seed_;
   bool full_pass_;
+  Sharding sharding_;
+};
+
+struct WeightedOptions {
+  int replicas = 1;  // adjacent rows per draw
+  // An image may be drawn several times in an epoch. Otherwise at most once: images are drawn one
+  // after the other, each with a chance in proportion to its weight among those that are left.
+  bool replacement = true;
+  int64_t groups = 0;  // draws per epoch; 0: n / replicas
+};
+
+// Images drawn in proportion to their weights. An image that is drawn again in an epoch gets new
+// replica numbers, hence other augmentations (which repeat after 256 rows of it).
+//
+// Source of the draw without replacement: Efraimidis and Spirakis, "Weighted random sampling with a
+// reservoir", 2006: the images with the smallest -log(u) / w.
+class WeightedSampler : public Sampler {
+ public:
+  // One weight per image, finite and not negative, not all 0. Throws "[sampler] ..." otherwise, and
+  // when fewer images than draws without replacement have a weight.
+  WeightedSampler(std::vector<double> weights, uint64_t seed, const WeightedOptions& options = {},
+                  const Shard& shard = {});
+  std::vector<SampleItem> order(int64_t epoch) const override;
+
+ private:
+  std::vector<int64_t> with_replacement(int64_t epoch) const;
+  std::vector<int64_t> without_replacement(int64_t epoch) const;
+
+  std::vector<double> weights_, sums_;  // sums_[i]: of the weights up to i
+  uint64_t seed_;
+  WeightedOptions options_;
+  int64_t groups_;
+};
+
+// Every class equally often, however many images it has: rounds of all classes in random order;
+// within an epoch a class shows all its images, in random order, before it shows one again. Classes
+// without images are passed over. An epoch has n / replicas groups.
+class ClassBalancedSampler : public Sampler {
+ public:
+  // Labels in [0, classes). Throws "[sampler] ..." otherwise.
+  ClassBalancedSampler(std::span<const int64_t> labels, int64_t classes, int replicas,
+                       uint64_t seed, const Shard& shard = {});
+  std::vector<SampleItem> order(int64_t epoch) const override;
+
+ private:
+  std::vector<std::vector<int64_t>> members_;  // of each class that has some
+  int replicas_;
+  uint64_t seed_;
 };
 
 // Repeated augmentation in the order of DeiT and of torchvision's reference scripts (class

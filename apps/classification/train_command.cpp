@@ -28,10 +28,11 @@ namespace fs = std::filesystem;
 
 // Threads and devices decide the order of sums; rate and clipping are what one tries after a run
 // has diverged.
-const MayDiffer kMayDiffer = {.freely = {"workers", "data-root", "strict-data", "save-every",
-                                         "save-every-minutes", "keep-last", "tta", "tta-shift"},
-                              .noticed = {"threads", "device", "tf32", "deterministic",
-                                          "cuda-graph", "data-on-device", "lr", "clip-norm"}};
+const MayDiffer kMayDiffer = {
+    .freely = {"workers", "data-root", "strict-data", "cache", "cache-mb", "save-every",
+               "save-every-minutes", "keep-last", "tta", "tta-shift"},
+    .noticed = {"threads", "device", "tf32", "deterministic", "cuda-graph", "data-on-device", "lr",
+                "clip-norm"}};
 
 // Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.
 void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) {
@@ -47,6 +48,11 @@ void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) 
   report.notes.push_back(note);
   run.log(note);
   std::cout << "warning: " << note << std::endl;
+}
+
+std::string cache_text(const data::CacheStats& cache) {
+  return fmt::format("image cache: {} images in {} MB, {} of {} reads were hits", cache.images,
+                     cache.bytes >> 20, cache.hits, cache.hits + cache.misses);
 }
 
 }  // namespace
@@ -361,6 +367,7 @@ void TrainCommand::finish(const RunPlan& plan, Report& report, const DataPair& d
     add_analysis(report, plan, run.path(), data.test, tta_,
                  [&](const RunRecord& record) { write_evaluation(run.metrics(), record); });
   report_bad_images(data, report, run);
+  if (options_.data.cache != "none") report.notes.push_back(cache_text(data.train.cache()));
   report.environment = run.environment();
   const int64_t shown = std::min<int64_t>(6, data.train.size());
   ReplicaSheet sheet{.title = "Replicas",

@@ -66,6 +66,11 @@ void declare(Config& config, DataOptions& o) {
       .add("on-bad-image", &o.on_bad_image,
            "an image that cannot be read stops the run, is left out or is black; each is listed")
       .choices({"error", "skip", "zero"});
+  config
+      .add("cache", &o.cache,
+           "images from files that stay in memory: none, encoded (small) or decoded (fast)")
+      .choices({"none", "encoded", "decoded"});
+  config.add("cache-mb", &o.cache_mb, "the most that --cache keeps, of each set").range(0, 1e9);
   config.add("mean", &o.mean, "of each channel in [0, 1]; default: the data set's, ImageNet's");
   config.add("std", &o.std, "the same, standard deviation").above(0, 1e3);
 }
@@ -93,8 +98,9 @@ void declare(Config& config, TrainOptions& o) {
       .range(1, 256);
   config
       .add("sampler", &o.sampler,
-           "groups: replicas in whole groups; ra: DeiT's and torchvision's RASampler; random: none")
-      .choices({"groups", "ra", "random"});
+           "groups: replicas in whole groups; balanced: the same, every class equally often; ra: "
+           "DeiT's and torchvision's RASampler; random: none")
+      .choices({"groups", "balanced", "ra", "random"});
   config.add("label-smoothing", &o.label_smoothing, "share of the target spread evenly")
       .range(0, 1);
 
@@ -234,7 +240,7 @@ void check_options(const TrainOptions& o) {
     if (o.sampler == "random" && compares_replicas(name))
       fail_usage("sampler random shows an image once, and loss " + name + " compares replicas");
     if (o.sampler == "ra" && replicas > 128) fail_usage("sampler ra repeats up to 128 times");
-    if (o.sampler != "groups") {
+    if (o.sampler != "groups" && o.sampler != "balanced") {
       if (o.batch % o.accumulate != 0) fail_usage("accumulate does not divide batch");
       continue;
     }

@@ -24,6 +24,8 @@ struct DataOptions {
   int64_t test_images = 0;
   int64_t image_size = 0;  // 0: the data set's own; folders: 224
   std::string on_bad_image = "error";
+  std::string cache = "none";  // of images that are read from files
+  int64_t cache_mb = 1024;
   std::vector<double> mean, std;  // empty: the data set's published ones
 };
 

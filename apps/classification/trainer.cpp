@@ -141,13 +141,17 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
     sampler = std::make_shared<data::RASampler>(train_.size(), replicas_, seed);
   else if (options_.sampler == "random")
     sampler = std::make_shared<data::RandomSampler>(train_.size(), seed);
+  else if (options_.sampler == "balanced")
+    sampler = std::make_shared<data::ClassBalancedSampler>(train_.labels().to_vector<int64_t>(),
+                                                           train_.classes(), replicas_, seed);
   else
     sampler = std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
   data::LoaderOptions options{.batch = options_.batch,
                               .drop_last = true,
                               .workers = options_.workers,
                               .seed = seed,
-                              .mix = mix_options(options_)};
+                              .mix = mix_options(options_),
+                              .pinned = device_.is_cuda()};
   if (options_.compute.data_on_device && device_.is_cuda()) {
     options.device = device_;
     options.device_limit = free_device_memory(device_) / 2;  // the rest is for the network
@@ -158,7 +162,8 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
 
 Trainer::Parts Trainer::parts_of(int64_t rows) const {
   // Whole groups in each part; a batch is smaller than usual where images could not be read.
-  const int64_t unit = options_.sampler == "groups" ? replicas_ : 1, units = rows / unit;
+  const bool groups = options_.sampler == "groups" || options_.sampler == "balanced";
+  const int64_t unit = groups ? replicas_ : 1, units = rows / unit;
   return {unit, units, std::min<int64_t>(options_.accumulate, units)};
 }
 

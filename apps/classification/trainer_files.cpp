@@ -14,6 +14,7 @@ DataPair load_data(const DataOptions& options) {
                                .strict = options.strict_data,
                                .image_size = options.image_size,
                                .on_bad_image = data::on_bad_image(options.on_bad_image),
+                               .cache = {data::cache_kind(options.cache), options.cache_mb << 20},
                                .statistics = {{options.mean.begin(), options.mean.end()},
                                               {options.std.begin(), options.std.end()}}};
   DataPair pair{data::load(name, data::Split::Train, load),

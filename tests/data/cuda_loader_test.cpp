@@ -117,4 +117,22 @@ TEST_CASE("cuda loader: a failure of the device is thrown, and the batch comes a
   CHECK(loader->position() == LoaderPosition{0, 1});
 }
 
+TEST_CASE("cuda loader: batches made on the host for a device are in pinned memory", "[gpu]") {
+  DITTO_NEEDS_CUDA();
+  const ImageDataset dataset = random_dataset(24);
+  for (const bool mixed : {false, true}) {
+    LoaderOptions options{.batch = 10, .workers = 2, .seed = 5, .pinned = true};
+    if (mixed) options.mix = {.cutmix_alpha = 1};
+    const auto loader = make_loader(dataset, {.flip = true}, options);
+    options.pinned = false;
+    const auto plain = make_loader(dataset, {.flip = true}, options);
+    while (const auto batch = loader->next()) {
+      const auto other = plain->next();
+      CHECK(batch->images.storage()->pinned());
+      CHECK_FALSE(other->images.storage()->pinned());
+      CHECK(batch->images.to(kCuda).to_vector<float>() == other->images.to_vector<float>());
+    }
+  }
+}
+
 }  // namespace ditto::data

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <thread>
+#include <tuple>
 
 #include "data/augment.h"
 #include "data/image_folder.h"
@@ -480,5 +482,134 @@ TEST_CASE("loader: errors") {
   for (int workers : {0, 2}) {
     DataLoader uneven(data, sampler, std::make_shared<Uneven>(), {.workers = workers});
     REQUIRE_THROWS_WITH(uneven.next(), contains("different sizes in one batch"));
+  }
+}
+
+TEST_CASE("loader: the same replica on any number of workers and ranks, bit for bit") {
+  // Keyed by (epoch, sample, replica): images and frames, from memory and from files.
+  using Key = std::tuple<int64_t, int64_t, int32_t>;
+  const TempDir dir;
+  for (const char* name : {"cat", "dog"}) {
+    std::filesystem::create_directories(dir / "train" / name);
+    std::filesystem::create_directories(dir / "val" / name);
+    for (int i = 0; i < 12; ++i)
+      ditto::testing::write_file(
+          dir / "train" / name / (std::to_string(i) + ".png"),
+          ditto::testing::plain_png(uint32_t(9 + i % 3), 12, uint8_t(20 * i), 99, 3));
+    std::filesystem::copy(dir / "train" / name / "0.png", dir / "val" / name / "0.png");
+  }
+  const ImageDataset files = load("folder", Split::Train, {.root = dir.path(), .image_size = 8});
+  const ImageDataset memory = random_dataset(24);
+  for (const ImageDataset* data : {&memory, &files}) {
+    const auto augment = data == &memory
+                             ? full_augment(*data)
+                             : train_augment({.flip = true, .random_resized_crop = true}, *data);
+    std::map<Key, std::vector<double>> expected;
+    for (const Sharding sharding : {Sharding::Group, Sharding::Spread})
+      for (const int world : {1, 2, 4})
+        for (const int workers : {1, 2, 8}) {
+          INFO(world << " ranks, " << workers << " workers");
+          int64_t rows = 0;
+          for (int rank = 0; rank < world; ++rank) {
+            const auto sampler = std::make_shared<GroupedSampler>(
+                24, 3, 5, true, Shard{.rank = rank, .world = world}, sharding);
+            DataLoader loader(*data, sampler, augment, {.batch = 7, .workers = workers, .seed = 7});
+            for (int epoch = 0; epoch < 2; ++epoch)
+              while (const auto batch = loader.next())
+                for (int64_t r = 0; r < batch->size(); ++r, ++rows) {
+                  const auto at = static_cast<size_t>(r);
+                  const Shape shape{batch->images.numel() / batch->size()};
+                  std::vector<double> row = batch->images
+                                                .alias(shape, contiguous_strides(shape),
+                                                       batch->images.offset() + r * shape.dim(0))
+                                                .to_vector<double>();
+                  const Affine& map = batch->frames[at].map;
+                  row.insert(row.end(), {map.a, map.b, map.c, map.d, map.e, map.f});
+                  const Key key{batch->epoch, batch->samples[at], batch->replicas[at]};
+                  const auto [entry, is_new] = expected.try_emplace(key, row);
+                  if (!is_new) REQUIRE(entry->second == row);
+                }
+          }
+          REQUIRE(rows == 2 * 24 * 3);  // 8 groups a third, 72 rows: shared without a rest
+          REQUIRE(expected.size() == 2 * 24 * 3);
+        }
+  }
+}
+
+TEST_CASE("loader: a position in the middle of an epoch is taken up exactly, on every rank") {
+  const ImageDataset data = random_dataset(60);
+  for (const int world : {1, 2})
+    for (int rank = 0; rank < world; ++rank)
+      for (const int workers : {0, 3}) {
+        const auto make = [&] {
+          return std::make_unique<DataLoader>(
+              data,
+              std::make_shared<ClassBalancedSampler>(data.labels().to_vector<int64_t>(), 5, 2, 9,
+                                                     Shard{.rank = rank, .world = world}),
+              full_augment(data), LoaderOptions{.batch = 4, .workers = workers, .seed = 3});
+        };
+        const auto whole = make();
+        std::vector<std::vector<double>> expected;
+        std::vector<LoaderPosition> positions;
+        for (int epoch = 0; epoch < 2; ++epoch)
+          for (;;) {
+            positions.push_back(whole->position());
+            const auto batch = whole->next();
+            if (!batch) {
+              positions.pop_back();
+              break;
+            }
+            expected.push_back(content(*batch));
+          }
+        for (size_t i = 0; i < positions.size(); i += 3) {
+          const auto resumed = make();
+          resumed->seek(positions[i]);
+          for (size_t k = i; k < positions.size(); ++k) {
+            auto batch = resumed->next();
+            if (!batch) batch = resumed->next();
+            REQUIRE(batch);
+            REQUIRE(content(*batch) == expected[k]);
+          }
+        }
+      }
+}
+
+TEST_CASE("loader: an image is read once for all its rows, wherever they stand in the batch") {
+  class Counting : public ImageReader {
+   public:
+    mutable std::atomic<int> reads = 0;
+    Tensor read(int64_t index) const override {
+      ++reads;
+      return Tensor::full({8, 8, 3}, double(index), Dtype::U8);
+    }
+    std::string fingerprint() const override { return "counting"; }
+  };
+  const auto reader = std::make_shared<Counting>();
+  const ImageDataset data("counting", reader, Tensor::zeros({4}, Dtype::I64), {"a"},
+                          {{0, 0, 0}, {1, 1, 1}}, 8, 8);
+  // 400 draws of 4 images in 10 batches: at most 4 reads a batch.
+  DataLoader loader(data,
+                    std::make_shared<WeightedSampler>(std::vector<double>(4, 1.0), 1,
+                                                      WeightedOptions{.groups = 400}),
+                    make_augment({}, data.statistics()), {.batch = 40, .workers = 0});
+  while (const auto batch = loader.next())
+    for (int64_t r = 0; r < batch->size(); ++r)
+      REQUIRE(std::lround(255 * batch->images.data<float>()[r * 192]) ==
+              batch->samples[static_cast<size_t>(r)]);
+  CHECK(reader->reads == 40);
+  CHECK(loader.position().epoch == 1);
+}
+
+TEST_CASE("loader: pinned batches hold the same") {
+  const ImageDataset data = random_dataset(20);
+  const auto sampler = std::make_shared<RandomSampler>(20, 1);
+  LoaderOptions options{.batch = 6, .workers = 2, .mix = {.cutmix_alpha = 1}};
+  DataLoader plain(data, sampler, full_augment(data), options);
+  options.pinned = true;
+  DataLoader pinned(data, sampler, full_augment(data), options);
+  while (const auto batch = plain.next()) {
+    const auto other = pinned.next();
+    REQUIRE(other);
+    CHECK(content(*batch) == content(*other));
   }
 }

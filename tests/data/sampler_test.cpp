@@ -1,6 +1,7 @@
 #include "data/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -155,4 +156,132 @@ TEST_CASE("ra sampler: refuses what is no permutation") {
   REQUIRE_THROWS_WITH(order({0, 1, 3}), contains("has image 3 of 3"));
   REQUIRE_THROWS_WITH(RASampler(3, 0, 0), contains("repetitions must be in [1, 128], got 0"));
   REQUIRE_THROWS_WITH(RASampler(3, 129, 0), contains("129"));
+}
+
+TEST_CASE("grouped sampler: as many rows and steps as without replicas (LossTransform-v1)") {
+  constexpr int64_t kBatch = 12;
+  for (const int world : {1, 2, 4})
+    for (int rank = 0; rank < world; ++rank) {
+      const Shard shard{.rank = rank, .world = world};
+      const size_t steps = RandomSampler(960, 3, shard).order(0).size() / kBatch;
+      for (const int replicas : {1, 2, 3, 4, 6}) {
+        const auto items = GroupedSampler(960, replicas, 3, false, shard).order(5);
+        CHECK(items.size() == steps * kBatch);
+        for (size_t i = 0; i < items.size(); i += kBatch) {
+          std::set<int64_t> groups;
+          for (size_t k = i; k < i + kBatch; ++k) groups.insert(items[k].group);
+          REQUIRE(groups.size() == static_cast<size_t>(kBatch / replicas));
+        }
+      }
+    }
+}
+
+TEST_CASE("grouped sampler: ranks share whole groups, or spread their rows") {
+  constexpr int kReplicas = 4;
+  const auto key = [](const SampleItem& item) { return std::pair(item.sample, item.replica); };
+  for (const bool full_pass : {false, true})
+    for (const int world : {1, 2, 3, 4, 8}) {
+      std::set<std::pair<int64_t, int32_t>> grouped, spread;
+      for (int rank = 0; rank < world; ++rank) {
+        const Shard shard{.rank = rank, .world = world};
+        const auto whole = GroupedSampler(100, kReplicas, 7, full_pass, shard).order(2);
+        const auto rows =
+            GroupedSampler(100, kReplicas, 7, full_pass, shard, Sharding::Spread).order(2);
+        const size_t all = full_pass ? 400 : 100;
+        CHECK(whole.size() == all / kReplicas / static_cast<size_t>(world) * kReplicas);
+        CHECK(rows.size() == all / static_cast<size_t>(world));
+        for (size_t i = 0; i < whole.size(); ++i)
+          CHECK(whole[i].replica == static_cast<int32_t>(i % kReplicas));
+        if (world == kReplicas)  // each rank has one replica number, and no group
+          for (const SampleItem& item : rows) CHECK(item.replica == rank);
+        for (const SampleItem& item : whole) CHECK(grouped.insert(key(item)).second);
+        for (const SampleItem& item : rows) CHECK(spread.insert(key(item)).second);
+      }
+      // Together they are what one rank sees, less the rest that cannot be shared.
+      for (const SampleItem& item : GroupedSampler(100, kReplicas, 7, full_pass).order(2))
+        if (spread.size() == (full_pass ? 400u : 100u)) CHECK(spread.contains(key(item)));
+    }
+  CHECK(sharding("spread") == Sharding::Spread);
+  REQUIRE_THROWS_WITH(sharding("both"), contains("group or spread, got both"));
+}
+
+TEST_CASE("weighted sampler: draws in proportion, other replicas for the same image") {
+  const std::vector<double> weights = {0, 1, 2, 5, 0};
+  const WeightedSampler sampler(weights, 3, {.replicas = 2, .groups = 8000});
+  const auto items = sampler.order(1);
+  REQUIRE(items.size() == 16000);
+  std::map<int64_t, int> drawn;
+  std::map<int64_t, int32_t> next;
+  for (const SampleItem& item : items) {
+    ++drawn[item.sample];
+    CHECK(item.replica == next[item.sample]);
+    next[item.sample] = (item.replica + 1) % 256;
+  }
+  CHECK(drawn.size() == 3);
+  for (const int64_t image : {1, 2, 3}) {
+    const double expected = 16000 * weights[static_cast<size_t>(image)] / 8;
+    CHECK(std::abs(drawn[image] - expected) < 5 * std::sqrt(expected));
+  }
+  CHECK(items == sampler.order(1));
+  CHECK(items != sampler.order(2));
+  // Two ranks see what one sees, in turn, with the same replica numbers.
+  for (int rank = 0; rank < 2; ++rank) {
+    const auto share =
+        WeightedSampler(weights, 3, {.replicas = 2, .groups = 8000}, {.rank = rank, .world = 2})
+            .order(1);
+    REQUIRE(share.size() == 8000);
+    for (size_t i = 0; i < share.size(); ++i)
+      REQUIRE(share[i] == items[(i / 2 * 2 + static_cast<size_t>(rank)) * 2 + i % 2]);
+  }
+}
+
+TEST_CASE("weighted sampler: without replacement") {
+  std::vector<double> weights(100, 1.0);
+  weights[7] = 1e6;
+  weights[8] = 0;
+  int first = 0;
+  for (int64_t epoch = 0; epoch < 50; ++epoch) {
+    const auto drawn =
+        samples(WeightedSampler(weights, 1, {.replacement = false, .groups = 60}).order(epoch));
+    CHECK(std::set<int64_t>(drawn.begin(), drawn.end()).size() == 60);
+    CHECK(std::ranges::count(drawn, 8) == 0);
+    first += drawn[0] == 7;
+  }
+  CHECK(first == 50);
+  REQUIRE_THROWS_WITH(WeightedSampler(weights, 1, {.replacement = false}),
+                      contains("cannot draw 100 images without replacement from 99"));
+  REQUIRE_THROWS_WITH(WeightedSampler({0, 0}, 1), contains("must be positive, got 0"));
+  REQUIRE_THROWS_WITH(WeightedSampler({1, -1}, 1), contains("got -1 for image 1"));
+  REQUIRE_THROWS_WITH(WeightedSampler({1, NAN}, 1), contains("for image 1"));
+  REQUIRE_THROWS_WITH(WeightedSampler({}, 1), contains("must be positive"));
+}
+
+TEST_CASE("class-balanced sampler: classes equally often, all images of a class in turn") {
+  std::vector<int64_t> labels(90, 0);
+  for (size_t i = 80; i < 87; ++i) labels[i] = 2;
+  for (size_t i = 87; i < 90; ++i) labels[i] = 3;  // class 1 has none
+  const ClassBalancedSampler sampler(labels, 4, 2, 5);
+  const auto items = sampler.order(3);
+  REQUIRE(items.size() == 90);
+  std::map<int64_t, int> classes, images;
+  for (size_t i = 0; i < items.size(); ++i) {
+    CHECK(items[i].sample == items[i / 2 * 2].sample);
+    ++classes[labels[static_cast<size_t>(items[i].sample)]];
+    ++images[items[i].sample];
+  }
+  CHECK(classes == std::map<int64_t, int>{{0, 30}, {2, 30}, {3, 30}});
+  for (int64_t image = 80; image < 87; ++image) CHECK((images[image] >= 4 && images[image] <= 6));
+  for (int64_t image = 87; image < 90; ++image) CHECK(images[image] == 10);
+  for (const auto& [image, count] : images)
+    if (image < 80) CHECK(count == 2);  // 15 of 80, none twice
+  std::set<std::pair<int64_t, int32_t>> rows;
+  for (const SampleItem& item : items) CHECK(rows.insert({item.sample, item.replica}).second);
+  CHECK(items != sampler.order(4));
+  std::set<std::pair<int64_t, int32_t>> shared;
+  for (int rank = 0; rank < 3; ++rank)
+    for (const SampleItem& item :
+         ClassBalancedSampler(labels, 4, 2, 5, {.rank = rank, .world = 3}).order(3))
+      CHECK(shared.insert({item.sample, item.replica}).second);
+  CHECK(shared == rows);
+  REQUIRE_THROWS_WITH(ClassBalancedSampler(labels, 3, 2, 5), contains("label 3 of image 87"));
 }
