@@ -13,9 +13,11 @@
 #include "kernels/binary_math.h"
 #include "kernels/elementwise.h"
 #include "kernels/gather_scatter.h"
+#include "kernels/l2_normalize.h"
 #include "kernels/mix.h"
 #include "kernels/optim.h"
 #include "kernels/pool2d.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 #include "kernels/unary_math.h"
@@ -39,6 +41,13 @@ class Tensors {
   }
   View indices(const Shape& shape, Dtype dtype, int64_t n) {
     return keep(random_indices(shape, dtype, 1 + arrays_.size(), n));
+  }
+  // 0 ... n - 1, far from their neighbours.
+  View permutation(int64_t n) {
+    Array array = random_indices({n}, Dtype::I64, 1, n);
+    for (int64_t i = 0; i < n; ++i)
+      reinterpret_cast<int64_t*>(array.bytes.data())[i] = i * 613 % n;  // n a power of two
+    return keep(std::move(array));
   }
   View positive(const Shape& shape, Dtype dtype) {
     return keep(random_array(shape, dtype, 1 + arrays_.size(), 0.1, 2.0));
@@ -206,7 +215,38 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       });
       expect_streaming("global_avg_pool2d", {images, means},
                        [&](auto& ctx) { kernels::global_avg_pool2d_forward(ctx, images, means); });
+      expect_streaming("max_pool2d backward", {pooled, winners, images}, [&](auto& ctx) {
+        kernels::max_pool2d_backward(ctx, pooled, winners, images, Pool2dParams{});
+      });
+      expect_streaming("global_avg_pool2d backward", {means, images},
+                       [&](auto& ctx) { kernels::global_avg_pool2d_backward(ctx, means, images); });
     }
+  }
+}
+
+TEST_CASE("CUDA kernels of rows and of random numbers read inputs once and write outputs once") {
+  if (!emulation::checker::active()) DITTO_SKIP("kernels are not instrumented in this build");
+  const InOrder in_order;
+  for (const Dtype dtype : {Dtype::F32, Dtype::F64}) {
+    INFO(to_string(dtype));
+    Tensors make;
+    const Shape shape{kRows, kColumns}, rows{kRows};
+    const View x = make(shape, dtype), y = make(shape, dtype), dy = make(shape, dtype);
+    const View lengths = make.positive(rows, dtype);
+    const View order = make.permutation(kRows);
+    expect_streaming("l2_normalize", {x, y, lengths},
+                     [&](auto& ctx) { kernels::l2_normalize_forward(ctx, x, 1e-12, y, lengths); });
+    expect_streaming("l2_normalize backward", {dy, x, lengths, y}, [&](auto& ctx) {
+      kernels::l2_normalize_backward(ctx, dy, x, lengths, 1e-12, y);
+    });
+    expect_streaming("uniform", {y},
+                     [&](auto& ctx) { kernels::fill_uniform(ctx, {.seed = 1}, -1, 1, y); });
+    expect_streaming("normal", {y},
+                     [&](auto& ctx) { kernels::fill_normal(ctx, {.seed = 1}, 0, 1, y); });
+    expect_streaming("dropout mask", {y},
+                     [&](auto& ctx) { kernels::fill_dropout_mask(ctx, {.seed = 1}, 0.5, y); });
+    expect_streaming("gather_rows", {order, x, y},
+                     [&](auto& ctx) { kernels::gather_rows(ctx, x, order, y); });
   }
 }
 

@@ -7,6 +7,7 @@
 #include "data/augment.h"
 #include "data/loader.h"
 #include "losses/losses.h"
+#include "models/densenet.h"
 #include "models/models.h"
 #include "models/resnet_cifar.h"
 #include "nn/init.h"
@@ -136,6 +137,36 @@ TEST_CASE("cuda training: 20 steps in bf16 learn what the CPU learns in bf16 and
     CHECK(std::fabs(cuda[i] - cpu[i]) < 0.03 * exact.front());
     CHECK(std::fabs(cuda[i] - exact[i]) < 0.06 * exact.front());
   }
+}
+
+TEST_CASE("cuda training: steps of a DenseNet in bf16 learn what the CPU learns", "[gpu]") {
+  DITTO_NEEDS_CUDA();
+  const MixedPrecision scope(Dtype::BF16);
+  const data::ImageDataset images = random_images(8, 16);
+  const auto train_on = [&](Device device) {
+    models::DenseNet model({.depth = 7, .num_classes = 4});
+    nn::init(model, 3);
+    model.to(device);
+    nn::Sgd optimizer(nn::parameter_groups(model, 1e-4), {.lr = 0.02, .momentum = 0.9});
+    data::DataLoader loader(images, std::make_shared<data::SequentialSampler>(8),
+                            data::make_augment({}, images.statistics()),
+                            {.batch = 8, .workers = 0});
+    const auto batch = loader.next();
+    const Tensor x = batch->images.to(device), labels = batch->labels.to(device);
+    const auto loss = ditto::losses::make_loss("cce", {});
+    std::vector<double> values;
+    for (int i = 0; i < 5; ++i) {
+      optimizer.zero_grad();
+      const Tensor value = loss(model(x), labels, Tensor());
+      value.backward();
+      optimizer.step();
+      values.push_back(value.item());
+    }
+    return values;
+  };
+  const std::vector<double> cpu = train_on(kCpu), cuda = train_on(kCuda);
+  for (size_t i = 0; i < cpu.size(); ++i) CHECK(cuda[i] == Approx(cpu[i]).epsilon(0.02));
+  CHECK(cuda.back() < cuda.front());
 }
 
 TEST_CASE("cuda training: the same bits in every run", "[gpu]") {
