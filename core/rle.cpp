@@ -108,7 +108,8 @@ Rle Rle::rectangle(const Rect& box, int height, int width) {
   const auto edge = [](double at, int size) {  // the first pixel whose centre is not before `at`
     return static_cast<int>(std::clamp(std::ceil(at - 0.5), 0.0, double(size)));
   };
-  check(!std::isnan(box.x0 + box.x1 + box.y0 + box.y1), "[rle] box with NaN");
+  check(!std::isnan(box.x0) && !std::isnan(box.x1) && !std::isnan(box.y0) && !std::isnan(box.y1),
+        "[rle] box with NaN");
   const int top = edge(box.y0, height), bottom = edge(box.y1, height);
   std::vector<ColumnRun> runs;
   if (top < bottom)

@@ -104,6 +104,7 @@ TEST_CASE("rle: a rectangle holds the pixels whose centres it holds") {
   CHECK(Rle::rectangle({1, 2, 3, 4}, 5, 6).box() == Rect{1, 2, 3, 4});
   CHECK(Rle::rectangle({0.5, 0.5, 2.5, 1.5}, 5, 6).box() == Rect{0, 0, 2, 1});
   CHECK(Rle::rectangle({-10, -10, 100, 100}, 5, 6).area() == 30);
+  CHECK(Rle::rectangle(kEverywhere, 5, 6).area() == 30);
   CHECK(Rle::rectangle({2, 2, 2, 4}, 5, 6) == Rle(5, 6));
   CHECK(Rle::rectangle({3, 4, 1, 2}, 5, 6) == Rle(5, 6));
 }
