@@ -54,6 +54,21 @@ Seen see_box(const Transform& transform, const kernels::AugmentRow& row, const R
           static_cast<int64_t>(std::floor(box.area() * left))};
 }
 
+template <class T>
+Tensor labels_through(const NearestMap& map, const Tensor& labels, int64_t outside) {
+  const NearestLookup lookup(map);
+  const Tensor out = Tensor::empty({map.height, map.width}, labels.dtype());
+  const T* from = labels.data<T>();
+  T* to = out.data<T>();
+  for (int y = 0; y < map.height; ++y)
+    for (int x = 0; x < map.width; ++x) {
+      int u = 0, v = 0;
+      *to++ = lookup.find(x, y, u, v) ? from[int64_t{v} * map.source_width + u]
+                                      : static_cast<T>(outside);
+    }
+  return out;
+}
+
 }  // namespace
 
 int64_t Instances::objects() const { return std::ranges::count(ignore, uint8_t{0}); }
@@ -135,6 +150,18 @@ Instances transform_instances(const Transform& transform, const Instances& insta
     if (!instances.points.empty()) out.points.push_back(transform.apply(instances.points[i]));
   }
   return out;
+}
+
+Tensor transform_labels(const Transform& transform, const Tensor& labels, int64_t outside) {
+  const NearestMap map = transform.nearest();
+  const Shape expected{map.source_height, map.source_width};
+  check(labels.defined() && labels.shape() == expected, "[transform_labels] labels must be",
+        expected, "got", labels.defined() ? labels.shape() : Shape{});
+  if (labels.dtype() == Dtype::I64)
+    return labels_through<int64_t>(map, labels.contiguous(), outside);
+  check(labels.dtype() == Dtype::U8 && outside >= 0 && outside <= 255,
+        "[transform_labels] u8 with `outside` in [0, 255], or i64, got", labels.dtype(), outside);
+  return labels_through<uint8_t>(map, labels.contiguous(), outside);
 }
 
 InstanceDraw draw_with_instances(const Augment& policy, const Augment& fallback, Rng& rng,

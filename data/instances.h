@@ -58,6 +58,11 @@ struct SurvivalRules {
 Instances transform_instances(const Transform& transform, const Instances& instances,
                               const SurvivalRules& rules = {});
 
+// A class map or dense mask, (H, W) u8 or i64, as the canvas shows it, pixel by pixel like the
+// masks of instances; `outside` where it shows nothing of the image. Throws "[transform_labels]
+// ..." on another shape or dtype, or an `outside` that the dtype cannot hold.
+Tensor transform_labels(const Transform& transform, const Tensor& labels, int64_t outside);
+
 // What to do when a transform leaves no object of an image that has some.
 struct NegativeRules {
   double probability = 0;  // that the image is used all the same, as one without objects

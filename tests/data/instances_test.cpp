@@ -166,6 +166,30 @@ TEST_CASE("instances: images that lose all objects") {
   CHECK(more > 10);
 }
 
+TEST_CASE("class maps and dense masks go as the masks of instances do") {
+  const Instances before = objects(true);
+  const Affine turn = Affine::rotation(0.3).then(Affine::scaling(0.8, 1.1));
+  for (const Transform& t : {shift(-11, 4, 33, 50), Transform::geometric(kInfo, turn, 50, 50),
+                             Transform::resized(kInfo, {3, 4, 55, 38}, 41, 20)})
+    for (const Dtype dtype : {Dtype::U8, Dtype::I64}) {
+      const std::vector<uint8_t> dense = before.masks[1].decode();
+      Tensor labels = Tensor::empty({40, 60}, Dtype::U8);
+      std::ranges::copy(dense, labels.data<uint8_t>());
+      const Tensor out = transform_labels(t, labels.to(dtype), 9);
+      std::vector<uint8_t> set, shown;
+      for (const double v : out.to(Dtype::F64).to_vector<double>())
+        set.push_back(v == 1), shown.push_back(v != 9);
+      const int w = t.frame().width, h = t.frame().height;
+      CHECK(Rle::encode(set, h, w) == transform_instances(t, before).masks.at(1));
+      CHECK(Rle::encode(shown, h, w) == warp(Rle::rectangle(kEverywhere, 40, 60), t.nearest()));
+    }
+  REQUIRE_THROWS_WITH(transform_labels(shift(0, 0), Tensor::zeros({3, 3}, Dtype::U8), 0),
+                      contains("[transform_labels] labels must be (40, 60)"));
+  REQUIRE_THROWS_WITH(transform_labels(shift(0, 0), Tensor::zeros({40, 60}, Dtype::U8), -1),
+                      contains("[0, 255]"));
+  REQUIRE_THROWS_WITH(transform_labels(shift(0, 0), Tensor::zeros({40, 60}), 0), contains("f32"));
+}
+
 TEST_CASE("instances: bad lists are errors") {
   const auto broken = [](auto&& change) {
     Instances out = objects(true);
