@@ -44,15 +44,18 @@ struct Outcome {
 Outcome run(const TrainOptions& options, const std::string& loss, int64_t until = -1) {
   const auto train = random_images(16, 1), test = random_images(6, 2);
   Outcome outcome;
+  // What a phase does not measure is NaN, in both runs.
+  const auto add = [&](double v) { outcome.values.push_back(std::isnan(v) ? -1 : v); };
   use(options.compute);
   Trainer trainer(options, loss, train, test);
   trainer.run({.on_step =
                    [&](const StepReport& s) {
-                     outcome.values.insert(outcome.values.end(), {s.loss, s.accuracy});
+                     add(s.loss);
+                     add(s.accuracy);
                    },
                .on_epoch =
                    [&](const EpochMetrics& m) {
-                     outcome.values.insert(outcome.values.end(), {m.test_loss, m.ema_test_error});
+                     for (double v : {m.test_loss, m.ema_test_error, m.knn_error}) add(v);
                    },
                .between_steps = [&](int64_t step) { return step != until; },
                .note = [&](const std::string& line) { outcome.notes.push_back(line); }});
@@ -73,15 +76,22 @@ TEST_CASE("cuda trainer: --cuda-graph gives the bits of the eager steps", "[gpu]
     const char *model, *loss, *optimizer, *mix;
     int accumulate;
     double dropout;
+    const char* precision;
   };
-  for (const Case& c : {Case{"resnet20", "t-cce", "sgd", "none", 1, 0},
-                        Case{"mlp", "t-cce", "adam", "d2", 2, 0.5}}) {
+  for (const Case& c : {Case{"resnet20", "t-cce", "sgd", "none", 1, 0, "f32"},
+                        Case{"mlp", "t-cce", "adam", "d2", 2, 0.5, "f32"},
+                        Case{"mlp", "t-arcface", "sgd", "none", 1, 0.5, "bf16"},
+                        Case{"mlp", "supcon", "sgd", "none", 1, 0, "f32"},
+                        Case{"mlp", "clce", "sgd", "none", 1, 0.5, "bf16"}}) {
+    INFO(c.model << " " << c.loss << " " << c.precision);
     TrainOptions o = options_for(c.model);
     o.optimizer = c.optimizer;
     o.mix = c.mix;
     o.accumulate = c.accumulate;
     o.steps = 5;  // two eager, the capture with the first replay, two more
     o.dropout = c.dropout;
+    o.precision = c.precision;
+    if (loss_kind(c.loss) != LossKind::Logits) o.ema = 0;
     const Outcome eager = run(o, c.loss);
     o.compute.cuda_graph = true;
     const Outcome graphed = run(o, c.loss);

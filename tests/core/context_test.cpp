@@ -33,7 +33,8 @@ TEST_CASE("set_num_threads holds here and in threads to come") {
 }
 
 TEST_CASE("on_device calls with the context of the device") {
-  REQUIRE(on_device(kCpu, [](auto& ctx) { return &ctx; }) == &cpu_context());
+  const void* given = on_device(kCpu, [](auto& ctx) -> const void* { return &ctx; });
+  REQUIRE(given == &cpu_context());
   if (!kHasCuda)
     REQUIRE_THROWS_WITH(on_device(Device{DeviceType::Cuda, 1}, [](auto&) {}),
                         contains("[device] this build has no CUDA support: cuda:1"));

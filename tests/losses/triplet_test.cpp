@@ -80,6 +80,10 @@ TEST_CASE("nearest_rows: nearest first, ties by number, never the row itself", "
   CHECK(nearest_rows(x, 3).to_vector<int64_t>() ==
         std::vector<int64_t>{4, 1, 2, 2, 0, 4, 1, 0, 4, 1, 2, 0, 0, 1, 2});
   CHECK_THROWS_WITH(nearest_rows(x, 5), contains("[nearest_rows]"));
+  // Neighbours are constants of the gradient.
+  Tensor leaf = x.detach();
+  leaf.set_requires_grad(true);
+  CHECK_FALSE(nearest_rows(leaf, 2).requires_grad());
 }
 
 TEST_CASE("icnn: vectors of the reference sheet", "[losses]") {

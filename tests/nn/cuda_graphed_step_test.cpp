@@ -1,6 +1,7 @@
 // A replayed training step equals the eager one, and falls back where it has to.
 #include "nn/graphed_step.h"
 
+#include "autograd/mixed_precision.h"
 #include "autograd/ops.h"
 #include "core/graph_capture.h"
 #include "core/rng.h"
@@ -136,6 +137,16 @@ TEST_CASE("cuda graphed step: the bits of an eager training, batch statistics an
                contains("a step runs without the graph: input 0 is f32 (4, 8, 8, 3), captured was "
                         "f32 (6, 8, 8, 3)"));
   }
+  set_deterministic(false);
+}
+
+TEST_CASE("cuda graphed step: convolutions in bf16, too", "[gpu]") {
+  DITTO_NEEDS_CUDA();
+  set_deterministic(true);
+  const MixedPrecision scope(Dtype::BF16);
+  const Outcome eager = train("resnet", "sgd", false), graphed = train("resnet", "sgd", true);
+  CHECK(graphed.same_numbers(eager));
+  CHECK(graphed.replays == 5);
   set_deterministic(false);
 }
 
