@@ -50,38 +50,38 @@ template <class RowOf, class ColumnOf>
 __device__ void greedy(int rows, int columns, const PairingOptions& options, const Scratch& scratch,
                        Best* shared, RowOf&& row_at, ColumnOf&& column_at) {
   const int thread = static_cast<int>(threadIdx.x);
-  const auto look = [&](int i) {
-    const PairingBox row = row_at(i);
-    double best = -HUGE_VAL;
-    int32_t column = -1;
-    for (int j = 0; j < columns; ++j) {
-      if (scratch.row_of[j] >= 0) continue;
-      const double rank = pair_rank(row, column_at(j), options);
-      if (rank > best) best = rank, column = j;
-    }
-    scratch.rank[i] = best, scratch.column[i] = column;
-  };
   for (int j = thread; j < columns; j += kThreads) scratch.row_of[j] = -1;
+  for (int i = thread; i < rows; i += kThreads) scratch.column[i] = -1;
   __syncthreads();
-  for (int i = thread; i < rows; i += kThreads) look(i);
+  int32_t taken = -1;  // rows whose best column this is look for another: at first, all
   while (true) {
     Best best{-HUGE_VAL, INT32_MAX};
+#pragma unroll 1  // unrolled, the barrier registers of the branches spill
     for (int i = thread; i < rows; i += kThreads) {
+      if (scratch.column[i] == taken) {
+        const PairingBox row = row_at(i);
+        double most_similar = -HUGE_VAL;
+        int32_t column = -1;
+#pragma unroll 1
+        for (int j = 0; j < columns; ++j) {
+          if (scratch.row_of[j] >= 0) continue;
+          const double rank = pair_rank(row, column_at(j), options);
+          if (rank > most_similar) most_similar = rank, column = j;
+        }
+        scratch.rank[i] = most_similar, scratch.column[i] = column;
+      }
       const Best mine{scratch.rank[i], i};
       if (better(mine, best)) best = mine;
     }
     best = block_best(best, shared);
     if (!(best.rank > -HUGE_VAL)) return;
-    const int32_t taken = scratch.column[best.row];
+    taken = scratch.column[best.row];
     __syncthreads();
-    if (thread == 0) scratch.row_of[taken] = best.row;
-    __syncthreads();
-    for (int i = thread; i < rows; i += kThreads) {
-      if (i == best.row)
-        scratch.rank[i] = -HUGE_VAL, scratch.column[i] = -1;
-      else if (scratch.column[i] == taken)
-        look(i);
+    if (thread == 0) {
+      scratch.row_of[taken] = best.row;
+      scratch.rank[best.row] = -HUGE_VAL, scratch.column[best.row] = -1;
     }
+    __syncthreads();
   }
 }
 

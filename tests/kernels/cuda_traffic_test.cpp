@@ -14,8 +14,10 @@
 #include "kernels/elementwise.h"
 #include "kernels/gather_scatter.h"
 #include "kernels/l2_normalize.h"
+#include "kernels/map_back.h"
 #include "kernels/mix.h"
 #include "kernels/optim.h"
+#include "kernels/paste.h"
 #include "kernels/pool2d.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -271,6 +273,30 @@ TEST_CASE("CUDA kernels for images read and write each pixel once") {
   // what it leaves the next warp takes from the cache.
   expect_streaming(
       "augment", {stored, out}, [&](auto& ctx) { kernels::augment(ctx, stored, rows, out); }, 0.75);
+}
+
+TEST_CASE("CUDA kernels that bring maps back or paste read and write each element once") {
+  if (!emulation::checker::active()) DITTO_SKIP("kernels are not instrumented in this build");
+  const InOrder in_order;
+  Tensors make;
+  const std::vector<Frame> flips(8, Frame::identity(64, 64).then({-1, 0, 64, 0, 1, 0}, 64, 64));
+  const Shape pixels{8, 64, 64, 4}, image{8, 64, 64}, masks{8, 32, 28, 28};
+  const View maps = make(pixels, Dtype::F32), out = make(pixels, Dtype::F32),
+             seen = make.indices(image, Dtype::U8, 2), labels = make.indices(image, Dtype::I64, 9),
+             kinds = make.indices(image, Dtype::I64, 9), weights = make.positive(image, Dtype::F32),
+             roi = make(masks, Dtype::F32), reversed = make(masks, Dtype::F32);
+  // The second neighbour of a pixel lies 16 bytes further, in a fifth sector.
+  expect_streaming(
+      "class maps", {maps, out, seen},
+      [&](auto& ctx) { kernels::class_maps_back(ctx, maps, flips, out, seen); }, 0.75);
+  expect_streaming("label maps", {labels, kinds},
+                   [&](auto& ctx) { kernels::label_maps_back(ctx, labels, flips, 0, kinds); });
+  // Lines of 28 floats: a warp reads the ends of two, which need not start with a sector.
+  expect_streaming(
+      "masks", {roi, reversed},
+      [&](auto& ctx) { kernels::roi_masks_back(ctx, roi, flips, reversed); }, 0.75);
+  expect_streaming("paste", {maps, weights, out, out},
+                   [&](auto& ctx) { kernels::paste(ctx, maps, weights, out); });
 }
 
 }  // namespace ditto::testing
