@@ -1,10 +1,10 @@
 // Plan. Every output element is written once. Boxes: a thread per box, a few thousand of them; the
-// four coordinates are read one by one, the last three out of the L1 cache (considered: packs, which
-// need aligned boxes and save nothing at this size). RoI masks: a thread per element; a reversed line is read backwards
-// within the same sectors. Dense maps: a thread per element of the output, neighbouring threads on
-// neighbouring classes and then pixels, so writes are whole lines; of the four neighbours that a
-// pixel blends, three come from the L1 cache. Each image's record comes by one asynchronous copy
-// (kernels/cuda_upload.h).
+// four coordinates are read one by one, the last three out of the L1 cache (considered: packs,
+// which need aligned boxes and save nothing at this size). RoI masks: a thread per element; a
+// reversed line is read backwards within the same sectors. Dense maps: a thread per element of the
+// output, neighbouring threads on neighbouring classes and then pixels, so writes are whole lines;
+// of the four neighbours that a pixel blends, three come from the L1 cache. Each image's record
+// comes by one asynchronous copy (kernels/cuda_upload.h).
 #include "core/graph_capture.h"
 #include "kernels/cuda_upload.h"
 #include "kernels/launch.cuh"
