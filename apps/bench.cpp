@@ -11,14 +11,13 @@
 #include <cmath>
 #include <fstream>
 
+#include "apps/common/bench_data.h"
 #include "apps/common/bench_kernels.h"
 #include "apps/common/command_line.h"
 #include "apps/common/device_options.h"
 #include "apps/common/environment.h"
 #include "autograd/ops.h"
 #include "core/rng.h"
-#include "data/augment.h"
-#include "data/loader.h"
 #include "losses/losses.h"
 #include "losses/pair_losses.h"
 #include "models/models.h"
@@ -32,6 +31,7 @@ struct BenchOptions {
   std::string what = "resnet20";
   std::string loss = "cce";
   std::string pair_loss = "supcon";
+  std::string data_root;
   int64_t batch = 128;
   int threads = 0;
   int repeats = 10;
@@ -228,29 +228,8 @@ void bench_kernels(const BenchOptions& o) {
   }
 }
 
-// Crop, flip, cutout and normalisation of 32 x 32 x 3 images: the loader's own work, without worker
-// threads.
-void bench_augmentation(const BenchOptions& o) {
-  constexpr int64_t kImages = 10000;
-  Tensor images = Tensor::empty({kImages, 32, 32, 3}, Dtype::U8),
-         labels = Tensor::zeros({kImages}, Dtype::I64);
-  Rng rng(1);
-  for (int64_t i = 0; i < images.numel(); ++i)
-    images.data<uint8_t>()[i] = static_cast<uint8_t>(rng.below(256));
-  const data::ImageDataset dataset("random", images, labels, {"any"},
-                                   {{0.4914f, 0.4822f, 0.4465f}, {0.247f, 0.2435f, 0.2616f}});
-  for (int cutout : {0, 8}) {
-    data::DataLoader loader(
-        dataset, std::make_shared<data::RandomSampler>(kImages, 1),
-        data::make_augment({.crop_padding = 4, .flip = true, .affine = {}, .cutout = cutout},
-                           dataset.statistics()),
-        {.batch = o.batch, .workers = 0});
-    measure(o, cutout ? "augment-crop-flip-cutout-normalise" : "augment-crop-flip-normalise",
-            kImages, [&] {
-              while (loader.next()) {
-              }
-            });
-  }
+void bench_data(const BenchOptions& o, const std::vector<DataBench>& benches) {
+  for (const DataBench& bench : benches) measure(o, bench.name, bench.rows, bench.run);
 }
 
 }  // namespace
@@ -264,10 +243,11 @@ int main(int argc, char** argv) {
       "run", "measure (the default)",
       [&](Config& config) {
         std::vector<std::string> what = ditto::models::model_names();
-        what.insert(what.end(), {"augment", "kernels", "pair-loss"});
+        what.insert(what.end(), {"augment", "penn-fudan", "kernels", "pair-loss"});
         config
             .add("what", &options.what,
-                 "a model's training step, augment, kernels (bytes per second), or pair-loss "
+                 "a model's training step, augment (CIFAR's pipeline), penn-fudan (that of a "
+                 "detector), kernels (bytes per second), or pair-loss "
                  "(forward and backward of --pair-loss over --batch embeddings)")
             .choices(what);
         declare(config, options.compute);
@@ -277,6 +257,7 @@ int main(int argc, char** argv) {
             .choices(ditto::losses::pair_loss_names());
         config.add("cost", &options.cost,
                    "compare steps with --loss to steps with cce, in CPU seconds");
+        config.add("data-root", &options.data_root, "of --what penn-fudan");
         config.add("batch", &options.batch, "rows").range(2, 1 << 20);
         config.add("threads", &options.threads, "0: all cores").range(0, 4096);
         config.add("repeats", &options.repeats, "timed repetitions").range(1, 100000);
@@ -289,7 +270,9 @@ int main(int argc, char** argv) {
         options.device = choice.device;
         idle_bytes = resident_bytes();
         if (options.what == "augment")
-          bench_augmentation(options);
+          bench_data(options, cifar_benches(options.batch));
+        else if (options.what == "penn-fudan")
+          bench_data(options, instance_benches(options.data_root));
         else if (options.what == "kernels")
           bench_kernels(options);
         else if (options.what == "pair-loss")

@@ -6,15 +6,20 @@
 //   train_cifar linear --dataset cifar-10 --init-weights runs/.../supcon.safetensors
 //   train_cifar eval --weights runs/.../cce.safetensors --tta mirror --report evaluation
 //   train_cifar predict --weights runs/.../cce.safetensors --input photographs --top 5
+//   train_cifar show-data --dataset cifar-10 --replicas 3
+//   train_cifar check-data --dataset folder --data-root photographs
 #include "apps/classification/eval_command.h"
 #include "apps/classification/predict_command.h"
 #include "apps/classification/train_command.h"
+#include "apps/data_tools/commands.h"
 
 int main(int argc, char** argv) {
   using namespace ditto::apps;
   TrainCommand train, pretrain("pretrain"), linear("linear");
   EvalCommand eval;
   PredictCommand predict;
+  ShowImagesCommand show;
+  CheckImagesCommand check;
   CommandLine app(
       "train_cifar",
       "Trains image classifiers on CIFAR-10, CIFAR-100, FashionMNIST, MNIST and folders "
@@ -38,5 +43,13 @@ int main(int argc, char** argv) {
       "predict", "classify the JPEG and PNG files of a folder",
       [&](Config& config) { predict.declare(config); },
       [&](const Invocation& invocation) { predict.run(invocation); });
+  app.add(
+      "show-data", "a picture of augmented images, and of their way back",
+      [&](Config& config) { show.declare(config); },
+      [&](const Invocation& invocation) { show.run(invocation); });
+  app.add(
+      "check-data", "look for damaged, empty and repeated images",
+      [&](Config& config) { check.declare(config); },
+      [&](const Invocation& invocation) { check.run(invocation); });
   return app.run(argc, argv);
 }

@@ -75,7 +75,7 @@ inline Pixel paeth(Pixel left, Pixel up, Pixel corner) {
   const Pixel to_left = absolute(across), to_up = absolute(along),
               to_corner = absolute(across + along);
   const Pixel other = to_up <= to_corner ? up : corner;
-  return (to_left <= to_up) & (to_left <= to_corner) ? left : other;
+  return ((to_left <= to_up) & (to_left <= to_corner)) ? left : other;
 }
 
 // Takes the filter of one line back, in place. `up` is the line above, zeros for the first.

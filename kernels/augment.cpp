@@ -277,10 +277,17 @@ struct Resampler {
       left = std::min(left, x.first(i));
       right = std::max(right, x.first(i) + x.count(i));
     }
-    line.resize(static_cast<size_t>(std::max<int64_t>(0, right - left) * C));
+    constexpr int L = kLanes<C>;  // pixels of 2 and 3 channels are read with their neighbour's
+    line.resize(static_cast<size_t>(std::max<int64_t>(0, right - left) * C + L));
+    Lanes<L> scale{}, offset{};
+    for (int c = 0; c < C; ++c) scale[c] = pattern.scale()[c], offset[c] = pattern.offset()[c];
     for (int64_t j = 0; j < canvas.height; ++j, out += pitch) {
-      std::copy_n(pattern.fill(), pitch, out);
-      if (j < lines.begin || j >= lines.end || columns.begin == columns.end) continue;
+      if (j < lines.begin || j >= lines.end || columns.begin >= columns.end) {
+        std::copy_n(pattern.fill(), pitch, out);
+        continue;
+      }
+      std::copy_n(pattern.fill(), columns.begin * C, out);
+      std::copy_n(pattern.fill() + columns.end * C, pitch - columns.end * C, out + columns.end * C);
       std::ranges::fill(line, 0.0f);
       for (int64_t t = 0; t < y.count(j); ++t) {
         const T* from = source + ((y.first(j) + t) * in.width + left) * C;
@@ -290,13 +297,12 @@ struct Resampler {
           to[k] += weight * static_cast<float>(from[k]);
       }
       for (int64_t i = columns.begin; i < columns.end; ++i) {
-        float sum[C] = {};
+        Lanes<L> sum{};
         const float* from = line.data() + (x.first(i) - left) * C;
         const float* weight = x.weights(i);
-        for (int64_t t = 0; t < x.count(i); ++t, from += C)
-          for (int c = 0; c < C; ++c) sum[c] += weight[t] * from[c];
-        for (int c = 0; c < C; ++c)
-          out[i * C + c] = sum[c] * pattern.scale()[c] + pattern.offset()[c];
+        for (int64_t t = 0; t < x.count(i); ++t, from += C) sum += weight[t] * load<L>(from);
+        sum = sum * scale + offset;
+        std::memcpy(out + i * C, &sum, C * sizeof(float));
       }
     }
   }

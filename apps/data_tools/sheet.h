@@ -1,0 +1,36 @@
+// The picture sheets of show-data: per image a line of panels, the original with its annotations,
+// the replicas, and each replica mapped back onto the original.
+#pragma once
+
+#include "apps/data_tools/picture.h"
+#include "data/dataset.h"
+#include "data/instance_dataset.h"
+#include "data/transform.h"
+
+namespace ditto::apps {
+
+// The transform without its colours: where its pixels came from. Applied to a replica, it shows the
+// replica on the original's canvas.
+data::Transform way_back(const data::Transform& transform);
+
+// Upper line: the original with boxes and masks, then the replicas with theirs; an object has one
+// colour everywhere, and lines join its boxes from replica to replica. Regions to ignore are grey.
+// Lower line: the original with the boxes of all replicas mapped back, then each replica's pixels
+// and boxes mapped back onto the (faded) original. `augment` must leave colours in [0, 1]: no
+// normalisation.
+struct SheetOptions {
+  int64_t first = 0;  // image of the data set
+  int64_t images = 4;
+  int replicas = 3;
+  int64_t seed = 0;
+  data::SurvivalRules survival = {};
+};
+Picture instance_sheet(const data::InstanceDataset& dataset, const data::Augment& augment,
+                       const SheetOptions& options);
+
+// One line per image: the original, the replicas, and each mapped back onto the faded original.
+// Small images are enlarged by a whole factor.
+Picture image_sheet(const data::ImageDataset& dataset, const data::Augment& augment,
+                    const SheetOptions& options);
+
+}  // namespace ditto::apps
