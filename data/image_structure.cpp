@@ -1,6 +1,6 @@
 #include "data/image_structure.h"
 
-#include <libdeflate.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -68,7 +68,8 @@ ImageStructure check_png(std::span<const uint8_t> bytes, std::string_view name) 
     const std::span<const uint8_t> chunk = in.take(size_t{length} + 4);
     const std::string_view type(reinterpret_cast<const char*>(chunk.data()), 4);
     const uint32_t sum = in.number(4);
-    in.expect(libdeflate_crc32(0, chunk.data(), chunk.size()) == sum, "wrong checksum of a chunk");
+    in.expect(crc32(0, chunk.data(), static_cast<uInt>(chunk.size())) == sum,
+              "wrong checksum of a chunk");
     in.expect(first == (type == "IHDR"), "IHDR is not the first chunk");
     if (first) {
       in.expect(length == 13, "wrong length of IHDR");

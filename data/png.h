@@ -2,15 +2,15 @@
 // the usual kind (no interlacing, at most 8 bits a sample), and masks whose values are numbers of
 // objects.
 //
-// libdeflate inflates, because that is most of the work: decoding a photograph takes a third of
-// libpng's time (docs/data.md). It writes into memory of exactly the announced size, so a file
-// cannot ask for more. Source: ISO/IEC 15948, filters in part 9.
+// libspng decodes. It writes into memory of exactly the announced size, so
+// a file cannot ask for more.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/tensor.h"
 #include "data/image_structure.h"
@@ -21,12 +21,11 @@ struct PngSamples {
   Tensor samples;  // (H, W, C) u8: 1 grey or index, 2 grey and alpha, 3 RGB, 4 RGBA
   int depth = 8;   // bits; samples are in [0, 2^depth)
   bool indexed = false;
-  std::span<const uint8_t> palette = {};  // three bytes per entry; refers to the file's bytes
+  std::vector<uint8_t> palette = {};  // three bytes per entry
 };
 
-// `bytes` have passed check_structure. Nothing for interlaced pictures, for 16 bits a sample, and
-// when the compressed data hold more than the picture. Throws Error "[image] cannot decode ..."
-// with `name` on data that cannot be inflated or are too few, unknown filters and kinds.
+// `bytes` have passed check_structure. Nothing for interlaced pictures and for 16 bits a sample.
+// Throws Error "[image] cannot decode ..." with `name` and the reason.
 std::optional<PngSamples> png_samples(std::span<const uint8_t> bytes, std::string_view name);
 
 }  // namespace ditto::data
