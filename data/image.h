@@ -1,7 +1,7 @@
 // Photographs from JPEG and PNG files, which may come from anywhere.
 //
-// libjpeg-turbo decodes JPEG, libspng the usual PNG (data/png.h), stb_image the others. What they do
-// not check is checked before: the file's size, the kind of file by its first bytes, the size of
+// libjpeg-turbo decodes JPEG, libspng the usual PNG (data/png.h), stb_image the others. What they
+// do not check is checked before: the file's size, the kind of file by its first bytes, the size of
 // the picture before memory is taken, every checksum of a PNG, and that a JPEG is complete
 // (data/image_structure.h). What a decoder may allocate is bounded, too, and a JPEG of which its
 // decoder says that data are corrupt is refused.

@@ -169,10 +169,10 @@ TEST_CASE("image: headers that promise too much are refused before memory is tak
                       contains("without pixels"));
   REQUIRE_THROWS_WITH(decode_image(bytes_of(png_file(100, 100, "x")), "short.png"),
                       contains("cannot decode short.png"));
-  // A small picture whose data inflate to 200 MB: the decoder may not have the memory.
-  REQUIRE_THROWS_WITH(
-      decode_image(bytes_of(png_file(10, 10, std::string(200 << 20, '\0'))), "bomb.png"),
-      contains("cannot decode bomb.png: outofmem"));
+  // A small picture whose data would inflate to 200 MB: no more of them is than it has pixels.
+  CHECK(
+      decode_image(bytes_of(png_file(10, 10, std::string(200 << 20, '\0'))), "bomb.png").shape() ==
+      Shape{10, 10, 3});
   std::vector<uint8_t> jpeg = reference_file("jpeg_444");
   for (size_t i = 0; i + 8 < jpeg.size(); ++i)
     if (jpeg[i] == 0xff && jpeg[i + 1] == 0xc0) {
