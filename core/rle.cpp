@@ -89,6 +89,7 @@ Rle Rle::encode(std::span<const uint8_t> mask, int height, int width) {
   check_size(height, width);
   check(static_cast<int64_t>(mask.size()) == int64_t{height} * width, "[rle] got", mask.size(),
         "bytes for height", height, "width", width);
+  if (mask.empty()) return Rle(height, width);
   Runs runs;
   for (int x = 0; x < width; ++x) {
     const uint8_t* at = mask.data() + x;

@@ -124,6 +124,7 @@ constexpr int64_t kReverseSlack = 16;
 // as many whole pixels as it holds are turned round by one shuffle.
 template <int C, class T>
 void reverse_pixels(const T* last, T* out, int64_t pixels) {
+#ifndef __clang__  // which has no shuffle by a variable order
   if constexpr (sizeof(T) == 1) {
     constexpr int kBytes = 16, kPixels = kBytes / C;
     using Bytes [[gnu::vector_size(kBytes)]] = uint8_t;
@@ -137,6 +138,7 @@ void reverse_pixels(const T* last, T* out, int64_t pixels) {
       std::memcpy(out, &bytes, kBytes);
     }
   }
+#endif
   for (int64_t i = 0; i < pixels; ++i)
     for (int c = 0; c < C; ++c) out[i * C + c] = last[c - i * C];
 }

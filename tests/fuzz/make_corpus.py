@@ -76,7 +76,7 @@ write("annotation", "map_colour", b"\1\2" + header(12, 9, 8, 2) + bytes(37 * 9))
 # Masks: height and width, then COCO's string.
 for name, size, text in (("some", (4, 3), b"525"), ("empty", (4, 3), b"<"), ("full", (4, 3), b"0<"),
                          ("short", (4, 3), b"52"), ("long", (4, 3), b"5255"), ("negative", (4, 3), b"5O5"),
-                         ("endless", (4, 3), b"o" * 40), ("odd", (4, 3), b"\xff\0 ~"), ("nothing", (0, 0), b""),
+                         ("endless", (4, 3), b"o" * 40), ("odd", (4, 3), b"\xff\0 ~"), ("nothing", (0, 0), b""), ("no_height", (0, 512), b""),
                          ("tall", (1023, 2), b"n01m0" + b"1" * 30)):
     write("rle", name, struct.pack("<HH", *size) + text)
 print(sum(1 for p in (here / "corpus").rglob("*") if p.is_file()), "files")
