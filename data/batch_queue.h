@@ -25,6 +25,18 @@ struct QueueOptions {
   int prefetch = 0;
 };
 
+// What the options of the loaders have in common.
+template <class Dataset, class Options>
+QueueOptions queue_options(const Dataset& dataset, const Options& options) {
+  return {.name = dataset.name(),
+          .images = dataset.size(),
+          .batch = options.batch,
+          .drop_last = options.drop_last,
+          .workers = options.workers,
+          .prefetch = options.prefetch};
+}
+
+// `Result` is what workers make; what becomes of it has size(), its rows.
 template <class Result>
 class BatchQueue {
  public:
@@ -42,19 +54,32 @@ class BatchQueue {
           sampler_->dataset_size(), "images, the data set has", options.images);
   }
 
-  bool at_end() { return position_.batch >= batches(); }
-  // The batch at position(). An exception of `make` is thrown here; a further call tries again.
-  Result take() {
-    start();
-    return prefetch_.take();
-  }
-  void advance() { ++position_.batch; }
-  void next_epoch() {
-    stop();
+  // finish(batch at position()), or nothing at the end of the epoch; the call after that starts the
+  // next epoch. What has no rows is passed over. An exception is thrown here; a further call tries
+  // that batch again. Throws when a whole epoch has no row.
+  template <class Finish>
+  auto next(Finish finish) -> std::optional<decltype(finish(std::declval<Result>()))> {
+    while (position_.batch < batches()) {
+      Result made = prefetch_.take();
+      try {
+        auto batch = finish(std::move(made));
+        ++position_.batch;
+        left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
+        if (batch.size() > 0) return batch;
+      } catch (...) {
+        prefetch_.stop();
+        throw;
+      }
+      check(left_out_ < batches(),
+            "[loader] no image of a whole epoch can be read:", options_.name);
+    }
+    prefetch_.stop();
     position_ = {position_.epoch + 1, 0};
+    return std::nullopt;
   }
-  // Throws away what was made ahead; the next take() makes the batch at position() anew.
-  void stop() { prefetch_.stop(); }
+  std::optional<Result> next() {
+    return next([](Result made) { return made; });
+  }
 
   // Of the current epoch. Throws when it has none.
   int64_t batches() {
@@ -69,7 +94,7 @@ class BatchQueue {
     const std::shared_ptr<const Epoch> target = plan(position.epoch);
     check(position.batch <= target->batches, "[loader] cannot seek to batch", position.batch, "of",
           target->batches, "in epoch", position.epoch);
-    stop();
+    prefetch_.stop();
     position_ = position;
   }
 
@@ -114,6 +139,7 @@ class BatchQueue {
   const std::shared_ptr<const Sampler> sampler_;
   const Make make_;
   LoaderPosition position_;
+  int64_t left_out_ = 0;                // batches without rows, since the last one with
   std::shared_ptr<const Epoch> epoch_;  // the current one, while prefetch_ runs
   Prefetch<Result> prefetch_;           // last member: its threads end before the others go
 };

@@ -37,13 +37,7 @@ class InstanceLoader::State {
         augment_(std::move(augment)),
         fallback_(std::move(fallback)),
         options_(options),
-        queue_({.name = dataset_.name(),
-                .images = dataset_.size(),
-                .batch = options.batch,
-                .drop_last = options.drop_last,
-                .workers = options.workers,
-                .prefetch = options.prefetch},
-               std::move(sampler),
+        queue_(queue_options(dataset_, options), std::move(sampler),
                [this](int64_t epoch, int64_t index, std::span<const SampleItem> items) {
                  return make(epoch, index, items);
                }) {
@@ -52,19 +46,6 @@ class InstanceLoader::State {
     check(options.width >= 0 && options.height >= 0 && (options.width > 0) == (options.height > 0),
           "[loader] width and height of the canvas must both be given, got", options.width,
           options.height);
-  }
-
-  std::optional<InstanceBatch> next() {
-    while (!queue_.at_end()) {
-      InstanceBatch batch = queue_.take();
-      queue_.advance();
-      left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
-      if (batch.size() > 0) return batch;  // else no image of it could be read
-      check(left_out_ < queue_.batches(),
-            "[loader] no image of a whole epoch can be read:", dataset_.name());
-    }
-    queue_.next_epoch();
-    return std::nullopt;
   }
 
   BatchQueue<InstanceBatch>& queue() { return queue_; }
@@ -76,7 +57,6 @@ class InstanceLoader::State {
   const InstanceDataset dataset_;
   const std::shared_ptr<const Augment> augment_, fallback_;
   const InstanceLoaderOptions options_;
-  int64_t left_out_ = 0;             // batches without a readable image, since the last one with
   BatchQueue<InstanceBatch> queue_;  // last member: its threads end before the others go
 };
 
@@ -159,7 +139,7 @@ InstanceLoader::InstanceLoader(InstanceDataset dataset, std::shared_ptr<const Sa
     : state_(std::make_unique<State>(std::move(dataset), std::move(sampler), std::move(augment),
                                      std::move(fallback), options)) {}
 InstanceLoader::~InstanceLoader() = default;
-std::optional<InstanceBatch> InstanceLoader::next() { return state_->next(); }
+std::optional<InstanceBatch> InstanceLoader::next() { return state_->queue().next(); }
 int64_t InstanceLoader::batches() { return state_->queue().batches(); }
 LoaderPosition InstanceLoader::position() const { return state_->queue().position(); }
 void InstanceLoader::seek(const LoaderPosition& position) { state_->queue().seek(position); }

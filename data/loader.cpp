@@ -34,13 +34,8 @@ class DataLoader::State {
         sampler_(std::move(sampler)),
         augment_(std::move(augment)),
         options_(options),
-        queue_({.name = dataset_.name(),
-                .images = dataset_.size(),
-                .batch = options.batch,
-                .drop_last = options.drop_last,
-                .workers = options.workers,
-                .prefetch = options.prefetch},
-               sampler_, [this](int64_t epoch, int64_t index, std::span<const SampleItem> items) {
+        queue_(queue_options(dataset_, options), sampler_,
+               [this](int64_t epoch, int64_t index, std::span<const SampleItem> items) {
                  return make(epoch, index, items);
                }) {
     check(augment_ != nullptr, "[loader] needs an augmentation");
@@ -49,16 +44,7 @@ class DataLoader::State {
   }
 
   std::optional<Batch> next() {
-    while (!queue_.at_end()) {
-      Batch batch = finish(queue_.take());
-      queue_.advance();
-      left_out_ = batch.size() > 0 ? 0 : left_out_ + 1;
-      if (batch.size() > 0) return batch;  // else no image of it could be read
-      check(left_out_ < queue_.batches(),
-            "[loader] no image of a whole epoch can be read:", dataset_.name());
-    }
-    queue_.next_epoch();
-    return std::nullopt;
+    return queue_.next([this](Made made) { return finish(std::move(made)); });
   }
 
   int64_t batches() { return queue_.batches(); }
@@ -96,7 +82,6 @@ class DataLoader::State {
   Tensor on_device_;  // the data set's images, where they are augmented on a device
   std::string note_;
 
-  int64_t left_out_ = 0;    // batches without a readable image, since the last one with
   BatchQueue<Made> queue_;  // last member: its threads end before the others go
 };
 
@@ -162,17 +147,12 @@ Batch DataLoader::State::finish(Made made) {
   for (size_t r = 0; r < made.transforms.size(); ++r)
     records.push_back(made.transforms[r].row(batch.samples[r]));
   const Frame& canvas = batch.frames.front();
-  try {
-    batch.images = Tensor::empty({batch.size(), canvas.height, canvas.width, dataset_.channels()},
-                                 Dtype::F32, options_.device);
-    on_device(options_.device, [&](auto& ctx) {
-      kernels::augment(ctx, on_device_.view(), records, batch.images.view());
-    });
-    mix(batch);
-  } catch (...) {
-    queue_.stop();  // a further call tries again
-    throw;
-  }
+  batch.images = Tensor::empty({batch.size(), canvas.height, canvas.width, dataset_.channels()},
+                               Dtype::F32, options_.device);
+  on_device(options_.device, [&](auto& ctx) {
+    kernels::augment(ctx, on_device_.view(), records, batch.images.view());
+  });
+  mix(batch);
   return std::move(batch);
 }
 

@@ -1,5 +1,7 @@
 #include "losses/losses.h"
 
+#include <cmath>
+
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/group_kl.h"
@@ -23,6 +25,12 @@ struct Values {
   std::map<std::string, double> options;
   double label_smoothing;
   double operator[](const char* name) const { return options.at(name); }
+  int whole(const char* name) const {
+    const double value = options.at(name);
+    check(value == std::floor(value) && std::fabs(value) <= 1e6, "[losses]", name,
+          "must be a whole number, got", value);
+    return static_cast<int>(value);
+  }
 };
 
 // Per-row losses (n); a scalar for losses of the whole batch.
@@ -192,8 +200,8 @@ const std::vector<Entry>& entries() {
        false,
        [](const Values& v) -> RowLoss {
          return [v](const Tensor& z, const Tensor& y) {
-           return soft_top_k_loss(
-               z, y, {.k = static_cast<int>(v["k"]), .alpha = v["alpha"], .reduction = kRows});
+           return soft_top_k_loss(z, y,
+                                  {.k = v.whole("k"), .alpha = v["alpha"], .reduction = kRows});
          };
        }},
       {"any-accuracy", {{"amplification", 73}}, false, make_any_loss<AnyMetric::Accuracy>},
@@ -205,10 +213,9 @@ const std::vector<Entry>& entries() {
        false,
        [](const Values& v) -> RowLoss {
          return [v](const ClassifierOutput& out, const Tensor& y) {
-           return large_margin_softmax(out.features, out.weights, y,
-                                       {.margin = static_cast<int>(v["margin"]),
-                                        .lambda = v["lambda"],
-                                        .reduction = kRows});
+           return large_margin_softmax(
+               out.features, out.weights, y,
+               {.margin = v.whole("margin"), .lambda = v["lambda"], .reduction = kRows});
          };
        },
        Reads::Features},
@@ -314,21 +321,27 @@ const Entry& find(const std::string& name) {
 Values values_of(const Entry& entry, const LossConfig& config) {
   check(entry.soft_targets || config.label_smoothing == 0, "[losses]", entry.name,
         "takes hard labels, which cannot be smoothed:", config.label_smoothing);
-  Values values{{}, config.label_smoothing};
-  std::string known;
-  for (const LossOption& option : entry.options) {
-    values.options[option.name] = option.value;
-    known += (known.empty() ? "" : ", ") + option.name;
-  }
-  for (const auto& [name, value] : config.options) {
-    check(values.options.count(name) == 1, "[losses]", entry.name, "has no option '" + name + "';",
-          known.empty() ? "it has none" : "it has " + known);
-    values.options[name] = value;
-  }
-  return values;
+  return {option_values(entry.name, entry.options, config.options), config.label_smoothing};
 }
 
 }  // namespace
+
+std::map<std::string, double> option_values(const std::string& loss,
+                                            const std::vector<LossOption>& known,
+                                            const std::map<std::string, double>& given) {
+  std::map<std::string, double> values;
+  std::string names;
+  for (const LossOption& option : known) {
+    values[option.name] = option.value;
+    names += (names.empty() ? "" : ", ") + option.name;
+  }
+  for (const auto& [name, value] : given) {
+    check(values.count(name) == 1, "[losses]", loss, "has no option '" + name + "';",
+          names.empty() ? "it has none" : "it has " + names);
+    values[name] = value;
+  }
+  return values;
+}
 
 std::vector<std::string> loss_names() {
   std::vector<std::string> names;

@@ -11,6 +11,16 @@
 
 namespace ditto::losses {
 
+// One of a loss's own options.
+struct LossOption {
+  std::string name;
+  double value;  // default
+};
+// Defaults overwritten by `given`. Throws for a name that is not in `known`, with those that are.
+std::map<std::string, double> option_values(const std::string& loss,
+                                            const std::vector<LossOption>& known,
+                                            const std::map<std::string, double>& given);
+
 // What a classifier makes of a batch. Most losses read the logits alone.
 struct ClassifierOutput {
   Tensor logits;         // (n, K)
@@ -36,12 +46,6 @@ struct LossConfig {
   // The loss's own options by name (loss_options), e.g. {"gamma", 2}; those left out have their
   // defaults.
   std::map<std::string, double> options = {};
-};
-
-// One of a loss's own options.
-struct LossOption {
-  std::string name;
-  double value;  // default
 };
 
 // "cce", "t-cce", ...: every loss and LossTransform of it, in the order help texts show them.

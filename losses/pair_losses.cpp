@@ -178,18 +178,7 @@ std::vector<std::string> pair_loss_names() {
 PairLossByName make_pair_loss(const std::string& name,
                               const std::map<std::string, double>& options) {
   const Entry& entry = find(name);
-  Values values;
-  std::string known;
-  for (const LossOption& option : entry.options) {
-    values[option.name] = option.value;
-    known += (known.empty() ? "" : ", ") + option.name;
-  }
-  for (const auto& [option, value] : options) {
-    check(values.count(option) == 1, "[losses]", name, "has no option '" + option + "'; it has",
-          known);
-    values[option] = value;
-  }
-  return entry.make(values);
+  return entry.make(option_values(name, entry.options, options));
 }
 
 std::vector<LossOption> pair_loss_options(const std::string& name) { return find(name).options; }

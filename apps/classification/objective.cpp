@@ -64,54 +64,19 @@ std::vector<losses::LossOption> objective_options(const std::string& name) {
   return losses::loss_options(name);
 }
 
-nn::HeadOptions objective_head(const std::string& name,
-                               const std::map<std::string, double>& options) {
-  return loss_kind(name) == LossKind::Logits ? losses::loss_head(name, options) : nn::HeadOptions{};
-}
-
 bool uses_teacher(const std::string& name) {
   return loss_kind(name) == LossKind::Logits && losses::uses_teacher(name);
-}
-
-void check_objective(const std::string& name, const losses::LossConfig& config) {
-  const Objective objective(name, config);  // names and ranges that need no data
-  const NoGrad guard;
-  // Two images of either of two classes, twice each, with more classes than any option counts.
-  constexpr int64_t kRows = 8, kClasses = 1000, kWidth = 4;
-  const Tensor labels = Tensor::from(std::vector<int64_t>{0, 0, 0, 0, 1, 1, 1, 1}, {kRows});
-  const Tensor images = Tensor::from(std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3}, {kRows});
-  std::vector<float> values;
-  for (int i = 0; i < kRows * kWidth; ++i) values.push_back(float(i % 7) - 3);
-  const Tensor z = Tensor::from(values, {kRows, kWidth});
-  if (loss_kind(name) == LossKind::Logits) {
-    const Tensor logits = Tensor::zeros({kRows, kClasses});
-    losses::make_loss(name, config)(
-        losses::ClassifierOutput(logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits), labels,
-        images);
-    return;
-  }
-  std::map<std::string, double> own;
-  const JointLoss* joint = find_joint(name);
-  const std::string pair = joint ? joint->pair_loss : name;
-  for (const losses::LossOption& option : losses::pair_loss_options(pair))
-    if (const auto given = config.options.find(option.name); given != config.options.end())
-      own.insert(*given);
-  losses::make_pair_loss(pair, own)(z, labels, images);
 }
 
 Objective::Objective(const std::string& name, const losses::LossConfig& config)
     : kind_(loss_kind(name)) {
   if (kind_ == LossKind::Logits) {
     logits_loss_ = losses::make_loss(name, config);
+    head_ = losses::loss_head(name, config.options);
     return;
   }
-  const std::vector<losses::LossOption> known = objective_options(name);
-  std::map<std::string, double> values;
-  for (const losses::LossOption& option : known) values[option.name] = option.value;
-  for (const auto& [option, value] : config.options) {
-    check(values.count(option) == 1, "[objective]", name, "has no option", option);
-    values[option] = value;
-  }
+  std::map<std::string, double> values =
+      losses::option_values(name, objective_options(name), config.options);
   std::string pair = name;
   if (const JointLoss* joint = find_joint(name)) {
     pair = joint->pair_loss;
@@ -129,6 +94,22 @@ Objective::Objective(const std::string& name, const losses::LossConfig& config)
       response_->k2 = values.at("k2");
     }
   }
+}
+
+void Objective::check_values() const {
+  const NoGrad guard;
+  // Two images of either of two classes, twice each, with more classes than any option counts.
+  constexpr int64_t kRows = 8, kClasses = 1000, kWidth = 4;
+  const Tensor labels = Tensor::from(std::vector<int64_t>{0, 0, 0, 0, 1, 1, 1, 1}, {kRows});
+  const Tensor groups = Tensor::from(std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3}, {kRows});
+  std::vector<float> values;
+  for (int i = 0; i < kRows * kWidth; ++i) values.push_back(float(i % 7) - 3);
+  const Tensor z = Tensor::from(values, {kRows, kWidth});
+  const Tensor logits = Tensor::zeros({kRows, kClasses});
+  if (kind_ == LossKind::Logits)
+    logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits}, labels, groups);
+  else
+    pair_loss_(z, labels, groups);
 }
 
 Objective::Result Objective::operator()(models::ContrastiveNetwork& network, Phase phase,

@@ -33,13 +33,8 @@ bool takes_soft_targets(const std::string& name);
 // The loss's own options (--loss-option).
 std::vector<losses::LossOption> objective_options(const std::string& name);
 
-// The head that the loss is made for, with these values of its options.
-nn::HeadOptions objective_head(const std::string& name,
-                               const std::map<std::string, double>& options);
 // Whether the loss learns from another classifier (--teacher).
 bool uses_teacher(const std::string& name);
-// Throws what the loss would throw in its first step, for values it does not take.
-void check_objective(const std::string& name, const losses::LossConfig& config);
 
 // What a step trains.
 enum class Phase {
@@ -51,6 +46,11 @@ enum class Phase {
 class Objective {
  public:
   Objective(const std::string& name, const losses::LossConfig& config);
+
+  // The head that the loss is made for.
+  const nn::HeadOptions& head() const { return head_; }
+  // Throws what the loss would throw in its first step, for option values that it does not take.
+  void check_values() const;
 
   // Must be in evaluation mode and outlive the objective.
   void set_teacher(models::Classifier* teacher) { teacher_ = teacher; }
@@ -73,6 +73,7 @@ class Objective {
   LossKind kind_;
   losses::ClassificationLoss logits_loss_;
   losses::PairLossByName pair_loss_;
+  nn::HeadOptions head_;
   models::Classifier* teacher_ = nullptr;
   double lambda_ = 0;  // Joint
   bool uses_labels_ = true;

@@ -283,7 +283,7 @@ void check_loss_options(const TrainOptions& o, const std::vector<std::string>& n
 
 void check_loss_values(const TrainOptions& o) {
   try {
-    check_objective(o.loss, loss_config(o, o.loss));
+    Objective(o.loss, loss_config(o, o.loss)).check_values();
   } catch (const Error& error) {
     throw UsageError("loss " + o.loss + " does not take these options: " + error.what());
   }

@@ -113,7 +113,6 @@ class Trainer {
   using Step = std::function<Tensors(const Tensors& inputs)>;
   using Network = models::ContrastiveNetwork;
   std::unique_ptr<Network> make_network(std::string* note) const;
-  nn::HeadOptions head() const;
   void load_teacher();
   std::unique_ptr<nn::Optimizer> make_optimizer(Network& network, Phase phase) const;
   // What the step after `steps` steps trains; after the last one, what that one trained.

@@ -21,7 +21,7 @@ std::unique_ptr<Trainer::Network> Trainer::make_network(std::string* note) const
                                         .in_channels = train_.channels(),
                                         .num_classes = train_.classes(),
                                         .dropout = options_.dropout,
-                                        .head = head()},
+                                        .head = objective_.head()},
                                        note);
   const auto seed = static_cast<uint64_t>(options_.seed);
   nn::init(*classifier, seed);
@@ -29,10 +29,6 @@ std::unique_ptr<Trainer::Network> Trainer::make_network(std::string* note) const
                                            options_.projection_dim);
   if (nn::Module* made = network->projector()) nn::init(*made, seed + 1);
   return network;
-}
-
-nn::HeadOptions Trainer::head() const {
-  return objective_head(loss_name_, loss_config(options_, loss_name_).options);
 }
 
 void Trainer::load_teacher() {

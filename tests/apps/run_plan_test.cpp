@@ -84,6 +84,8 @@ TEST_CASE("run plan: options of a loss go to the losses that have them", "[apps]
   refused("temperature=-1", "temperature");
   o.loss = "clce";
   refused("lambda=2", "[0, 1]");
+  o.loss = "large-margin-softmax";
+  refused("margin=2.5", "must be a whole number");
   o.loss = "distillation";
   refused("weight=0.5", "needs a --teacher");
   o.loss = "cce";
