@@ -110,6 +110,11 @@ class TrainingStep {
         groups_(Tensor::empty({o.batch}, Dtype::I64)) {
     nn::init(*model_, 1);
     model_->to(o.device);
+    state_ = losses::make_loss_state(o.loss, {.samples = o.batch,
+                                              .features = model_->head()->weight().dim(1),
+                                              .class_counts = std::vector<int64_t>(10, o.batch)});
+    if (state_) nn::init(*state_, 2);
+    if (state_) state_->to(o.device);
     optimizer_ =
         std::make_unique<nn::Sgd>(nn::parameter_groups(*model_, 1e-4), nn::SgdOptions{.lr = 0.1});
     Rng rng(1);
@@ -125,13 +130,15 @@ class TrainingStep {
     optimizer_->zero_grad();
     const Tensor features = model_->features(images_), logits = model_->classify(features);
     // A teacher costs what the caller pays for its logits; these are the model's own.
-    loss({logits, features, model_->head()->weight(), logits.detach()}, labels_, groups_)
+    loss({logits, features, model_->head()->weight(), logits.detach()}, labels_,
+         {groups_, state_.get()})
         .backward();
     optimizer_->step();
   }
 
  private:
   std::unique_ptr<models::Classifier> model_;
+  std::unique_ptr<nn::Module> state_;  // of the loss; not trained
   std::unique_ptr<nn::Sgd> optimizer_;
   Tensor images_, labels_, groups_;
 };
@@ -189,9 +196,14 @@ void bench_pair_loss(const BenchOptions& o) {
   };
   const Tensor y = on_device_of(labels), views = on_device_of(ids);
   const auto loss = losses::make_pair_loss(o.pair_loss);
+  const auto state = losses::make_pair_loss_state(
+      o.pair_loss,
+      {.samples = samples, .embeddings = 128, .class_counts = std::vector<int64_t>(10, samples)});
+  if (state) nn::init(*state, 2);
+  if (state) state->to(o.device);
   reset_peak_memory(o.device);
   const int64_t before = memory_stats(o.device).current;
-  loss(z, y, views).loss.backward();
+  loss(z, y, {views, state.get()}).loss.backward();
   const Json memory = {{"bench", "pair-loss-memory-" + o.pair_loss},
                        {"program", "ditto"},
                        {"rows", 2 * samples},
@@ -199,7 +211,7 @@ void bench_pair_loss(const BenchOptions& o) {
   fmt::print("{}\n", memory.dump());
   measure(o, "pair-loss-" + o.pair_loss, 2 * samples, [&] {
     z.zero_grad();
-    loss(z, y, views).loss.backward();
+    loss(z, y, {views, state.get()}).loss.backward();
   });
 }
 

@@ -1,5 +1,6 @@
 #include "losses/amcl.h"
 
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
@@ -41,6 +42,7 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
             const AmclOptions& options) {
   check(!heads.empty() && heads.size() == temperatures.size(),
         "[amcl] needs one temperature matrix per head:", heads.size(), temperatures.size());
+  check(options.beta >= 0, "[amcl] beta must not be negative:", options.beta);
   check_rank("amcl", heads[0], 2);
   const int64_t n = heads[0].dim(0);
   check_index("amcl", samples, n, heads[0]);
@@ -58,7 +60,7 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
     // 1 on the diagonal, which then needs no case of its own.
     const Tensor tau = temperatures[c] * masks.others + masks.diagonal;
     // A row is no pair with itself: its term is far below the others, and its target is 0.
-    const Tensor logits = matmul(z, transpose(z, 0, 1)) / tau - masks.diagonal * 1e9;
+    const Tensor logits = widened(matmul(z, transpose(z, 0, 1))) / tau - masks.diagonal * 1e9;
     Tensor head = n > 0 ? mean(cross_entropy_rows(logits, masks.target)) : sum(z) * 0.0;
     if (options.beta != 0 && n > 1) {
       const double dimensions = static_cast<double>(z.dim(1));
@@ -68,6 +70,34 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
     loss = loss.defined() ? loss + head : head;
   }
   return loss / static_cast<double>(heads.size());
+}
+
+AmclHeads::AmclHeads(int64_t heads, int64_t features, int64_t hidden) {
+  check(heads >= 1 && heads <= 64, "[amcl] needs 1 to 64 heads, got", heads);
+  for (int64_t c = 0; c < heads; ++c) {
+    const std::string of_head = "head" + std::to_string(c) + "_";
+    // The first layer over (z_i, z_j) is one layer over z_i plus one over z_j.
+    heads_.push_back({child<nn::Linear>(of_head + "project", features, features),
+                      child<nn::Linear>(of_head + "own", features, hidden),
+                      child<nn::Linear>(of_head + "other", features, hidden,
+                                        nn::LinearOptions{.bias = false, .flattened_image = {}}),
+                      child<nn::Linear>(of_head + "temperature", hidden, int64_t{1})});
+  }
+}
+
+Tensor AmclHeads::operator()(const Tensor& z, const Tensor& samples, const AmclOptions& options) {
+  const int64_t n = z.dim(0);
+  Tensors projected, temperatures;
+  for (const Head& head : heads_) {
+    projected.push_back(widened(head.project(z)));
+    const Tensor own = widened(head.own(projected.back())),
+                 other = widened(head.other(projected.back()));
+    const int64_t hidden = own.dim(1);
+    const Tensor pairs = reshape(own, {n, 1, hidden}) + reshape(other, {1, n, hidden});
+    const Tensor score = widened(head.temperature(reshape(relu(pairs), {n * n, hidden})));
+    temperatures.push_back(sigmoid(reshape(score, {n, n})) * (2 - 1e-5) + 1e-5);
+  }
+  return amcl(projected, temperatures, samples, options);
 }
 
 }  // namespace ditto::losses

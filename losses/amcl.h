@@ -9,6 +9,7 @@
 #pragma once
 
 #include "losses/anchors.h"
+#include "nn/linear.h"
 
 namespace ditto::losses {
 
@@ -21,5 +22,21 @@ struct AmclOptions {
 // (n) i64. Gradients flow to both. Memory is that of the temperatures, C n^2.
 Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& samples,
             const AmclOptions& options = {});
+
+// The heads and temperatures of amcl() as a network: each head is a linear layer (d -> d), its
+// temperatures are tau_ij = (2 - 1e-5) sigmoid(MLP(z_i, z_j)) + 1e-5 of that head's output, with
+// one hidden layer, as in the published code. Memory grows with n^2 times the hidden width.
+class AmclHeads : public nn::Module {
+ public:
+  AmclHeads(int64_t heads, int64_t features, int64_t hidden = 16);
+  // z (n, features), samples (n) i64 -> a scalar, f32 for bf16 embeddings.
+  Tensor operator()(const Tensor& z, const Tensor& samples, const AmclOptions& options = {});
+
+ private:
+  struct Head {
+    nn::Linear &project, &own, &other, &temperature;
+  };
+  std::vector<Head> heads_;
+};
 
 }  // namespace ditto::losses

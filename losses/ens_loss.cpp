@@ -7,6 +7,8 @@
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/rng.h"
 
 namespace ditto::losses {
@@ -59,6 +61,24 @@ Tensor ens_loss(const Tensor& scores, const Tensor& labels, const EnsLossOptions
       ens_loss_derivatives(margins, draws.empty() ? ens_loss_draws(f.dim(0), o) : draws);
   for (size_t i = 0; i < sign.size(); ++i) slope[i] *= sign[i];
   return reduce(f * Tensor::from(slope, f.shape(), f.dtype()).to(f.device()), o.reduction);
+}
+
+Tensor ens_loss_classes(const Tensor& logits, const Tensor& labels, const EnsLossOptions& o) {
+  check_rank("ens_loss", logits, 2);
+  const int64_t n = logits.dim(0), classes = logits.dim(1);
+  check_index("ens_loss", labels, n, logits);
+  const std::vector<int64_t> y = labels.to_vector<int64_t>();
+  for (int64_t label : y)
+    check(label >= 0 && label < classes, "[ens_loss] label", label, "is not in [0,", classes, ")");
+  const Tensor z = widened(logits);
+  if (classes == 2) return ens_loss(reshape(slice(z, 1, 1, 2) - slice(z, 1, 0, 1), {n}), labels, o);
+  std::vector<int64_t> own(static_cast<size_t>(n * classes));
+  for (int64_t i = 0; i < n; ++i) own[size_t(i * classes + y[size_t(i)])] = 1;
+  EnsLossOptions each = o;
+  each.reduction = Reduction::None;
+  const Tensor terms =
+      ens_loss(reshape(z, {n * classes}), Tensor::from(own, {n * classes}).to(z.device()), each);
+  return reduce(sum(reshape(terms, {n, classes}), 1), o.reduction);
 }
 
 }  // namespace ditto::losses

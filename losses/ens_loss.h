@@ -33,4 +33,10 @@ std::vector<double> ens_loss_derivatives(const std::vector<double>& margins,
 Tensor ens_loss(const Tensor& scores, const Tensor& labels, const EnsLossOptions& options = {},
                 const std::vector<double>& draws = {});
 
+// The same for classes: logits (n, K), labels i64 (n). Two classes: f = z_1 - z_0. Others: every
+// class against the rest, all n K margins sorted together, summed over the classes of a row; the
+// source has two classes only, so that part is a definition of this project.
+Tensor ens_loss_classes(const Tensor& logits, const Tensor& labels,
+                        const EnsLossOptions& options = {});
+
 }  // namespace ditto::losses

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "losses/loss_transform.h"
+#include "losses/step_context.h"
 #include "nn/head.h"
 
 namespace ditto::losses {
@@ -21,6 +23,9 @@ std::map<std::string, double> option_values(const std::string& loss,
                                             const std::vector<LossOption>& known,
                                             const std::map<std::string, double>& given);
 
+// A value that must be whole, such as a count. Throws otherwise.
+int64_t whole_option(const std::string& name, double value);
+
 // What a classifier makes of a batch. Most losses read the logits alone.
 struct ClassifierOutput {
   Tensor logits;         // (n, K)
@@ -34,9 +39,10 @@ struct ClassifierOutput {
   operator const Tensor&() const { return logits; }
 };
 
-// target: labels i64 (n) or soft targets (n, K); groups (n) i64 source ids -> scalar.
+// target: labels i64 (n) or soft targets (n, K); context: most losses need no more than the ids of
+// the images, which a tensor can stand for -> scalar.
 using ClassificationLoss = std::function<Tensor(const ClassifierOutput& output,
-                                                const Tensor& target, const Tensor& groups)>;
+                                                const Tensor& target, const StepContext& context)>;
 
 struct LossConfig {
   double label_smoothing = 0;
@@ -66,5 +72,11 @@ nn::HeadOptions loss_head(const std::string& name,
 bool uses_features(const std::string& name);
 // Whether the loss reads ClassifierOutput::teacher.
 bool uses_teacher(const std::string& name);
+// What the loss keeps between steps, for nn::init and StepContext::state; null for most.
+std::unique_ptr<nn::Module> make_loss_state(const std::string& name, const TrainingShape& shape,
+                                            const std::map<std::string, double>& options = {});
+// Whether a step does more on the host than launch what the step before launched (it draws numbers
+// or looks samples up), so that a captured step must not be replayed.
+bool differs_between_steps(const std::string& name);
 
 }  // namespace ditto::losses

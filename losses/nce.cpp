@@ -8,7 +8,11 @@
 #include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
+#include "autograd/ops/index_select.h"
+#include "autograd/ops/label_select.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
+#include "core/rng.h"
 
 namespace ditto::losses {
 namespace {
@@ -43,6 +47,36 @@ Tensor nce(const Tensor& f_data, const Tensor& f_noise, const Tensor& log_q_data
       o.nu > 0 ? o.nu : static_cast<double>(noise.numel()) / static_cast<double>(data.numel());
   const double log_nu = std::log(nu);
   return mean(softplus(log_nu - data)) + mean(softplus(noise - log_nu)) * nu;
+}
+
+Tensor nce_classes(const Tensor& logits, const Tensor& labels, const Tensor& shares,
+                   const ClassNceOptions& o) {
+  check(o.noise >= 1, "[nce] needs at least one class of noise per row, got", o.noise);
+  check_rank("nce", logits, 2);
+  const int64_t n = logits.dim(0), classes = logits.dim(1), draws = n * o.noise;
+  check_index("nce", labels, n, logits);
+  check(shares.shape() == Shape{classes}, "[nce] needs one share per class:", shares, "for",
+        logits);
+  std::vector<double> below;  // the sum of the shares up to and with each class
+  double total = 0;
+  for (double share : shares.to_vector<double>()) {
+    check(share > 0, "[nce] the share of class", below.size(), "is not positive:", share);
+    below.push_back(total += share);
+  }
+  Rng rng(o.seed, Purpose::User, o.step);
+  std::vector<int64_t> drawn(static_cast<size_t>(draws)), at(drawn.size());
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    const auto found = std::upper_bound(below.begin(), below.end(), rng.uniform() * total);
+    drawn[i] = std::min<int64_t>(found - below.begin(), classes - 1);
+    at[i] = static_cast<int64_t>(i) / o.noise * classes + drawn[i];
+  }
+  const Tensor z = widened(logits), log_q = log(shares.detach().to(z.dtype()));
+  const auto index = [&](const std::vector<int64_t>& values) {
+    return Tensor::from(values, {draws}).to(z.device());
+  };
+  return nce(pick_label(z, labels), index_select(reshape(z, {n * classes}), index(at)),
+             index_select(log_q, labels), index_select(log_q, index(drawn)),
+             {.nu = static_cast<double>(o.noise)});
 }
 
 Tensor compositional_nll(const Tensor& f_data, const Tensor& f_noise, const Tensor& log_q_noise) {

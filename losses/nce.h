@@ -17,6 +17,18 @@ struct NceOptions {
 Tensor nce(const Tensor& f_data, const Tensor& f_noise, const Tensor& log_q_data,
            const Tensor& log_q_noise, const NceOptions& options = {});
 
+struct ClassNceOptions {
+  int64_t noise = 10;  // classes drawn for each row
+  uint64_t seed = 0;   // draws depend on the seed and the step
+  uint64_t step = 0;
+};
+// nce() of a classifier: the datum of a row is its own class, the noise are classes drawn by their
+// shares of the training set. At the optimum the logits are log-probabilities without a softmax
+// having been computed (Mnih and Teh 2012). logits (n, K), labels i64 (n), shares (K) above 0. A
+// scalar. The shares are read on the host.
+Tensor nce_classes(const Tensor& logits, const Tensor& labels, const Tensor& shares,
+                   const ClassNceOptions& options = {});
+
 // -mean_data f + log mean_noise(e^f / q): a log-sum-exp, so large f do not overflow. A scalar.
 Tensor compositional_nll(const Tensor& f_data, const Tensor& f_noise, const Tensor& log_q_noise);
 

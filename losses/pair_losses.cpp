@@ -2,13 +2,27 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <span>
 
+#include "autograd/mixed_precision.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/index_select.h"
+#include "autograd/ops/l2_normalize.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
+#include "core/rng.h"
+#include "losses/amcl.h"
 #include "losses/h_scl.h"
+#include "losses/hydra.h"
+#include "losses/icnn.h"
 #include "losses/info_nce.h"
 #include "losses/lacln.h"
 #include "losses/multi_similarity.h"
 #include "losses/multi_view.h"
+#include "losses/mw.h"
+#include "losses/robust_contrastive.h"
 #include "losses/supcon.h"
 #include "losses/tcl.h"
 #include "losses/triplet.h"
@@ -18,12 +32,15 @@ namespace {
 
 // The values of one loss's options, defaults filled in.
 using Values = std::map<std::string, double>;
+using State = std::unique_ptr<nn::Module>;
 
 struct Entry {
   const char* name;
   bool uses_labels;
   std::vector<LossOption> options;
   PairLossByName (*make)(const Values&);
+  State (*make_state)(const Values&, const TrainingShape&) = nullptr;
+  bool differs_between_steps = false;
 };
 
 TclOptions tcl_options(const Values& v) {
@@ -52,6 +69,63 @@ Views by_view(const Tensor& z, const Tensor& samples) {
           "has", count);
   const auto n = static_cast<int64_t>(order.size());
   return {index_select(z, Tensor::from(order, {n}).to(z.device())), count};
+}
+
+Tensor indices(const std::vector<int64_t>& values, const Tensor& z) {
+  return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(z.device());
+}
+
+// Every row counts, for losses of a whole batch.
+PairLoss of_batch(const Tensor& loss, int64_t rows) {
+  return {loss, Tensor::scalar(static_cast<double>(rows), loss.dtype(), loss.device())};
+}
+
+// A batch as an episode: the images of each class are support and query in turn, with all their
+// replicas. Reads labels and ids on the host.
+PairLoss episode_triplet(const Tensor& z, const Tensor& labels, const Tensor& samples,
+                         const ProtoTripletOptions& options) {
+  const auto y = labels.detach().to_vector<int64_t>(), ids = samples.detach().to_vector<int64_t>();
+  std::map<int64_t, std::map<int64_t, bool>> is_query;  // of each class's images
+  std::vector<int64_t> support, query;
+  for (size_t i = 0; i < y.size(); ++i) {
+    auto& images = is_query[y[i]];
+    const bool second = images.emplace(ids[i], images.size() % 2 == 1).first->second;
+    (second ? query : support).push_back(static_cast<int64_t>(i));
+  }
+  if (query.empty()) return of_batch(sum(z) * 0.0, 0);
+  const Tensor first = indices(support, z), rest = indices(query, z);
+  return proto_triplet(index_select(z, first), index_select(labels, first), index_select(z, rest),
+                       index_select(labels, rest), options);
+}
+
+// The views of one image are its positives, those of all others its negatives: the mean over the
+// pairs of views, each the scores of one view against the other.
+PairLoss mw_of_views(const Tensor& z, const Tensor& samples, const MwOptions& options) {
+  const Views views = by_view(l2_normalize(z), samples);
+  const int64_t n = z.dim(0), images = n / std::max<int64_t>(views.count, 1);
+  const auto view = [&](int64_t v) { return slice(views.z, 0, v * images, (v + 1) * images); };
+  Tensor total = sum(z) * 0.0;
+  for (int64_t a = 0; a < views.count; ++a)
+    for (int64_t b = a + 1; b < views.count; ++b)
+      total = total + mw_loss_in_batch(matmul(view(a), transpose(view(b), 0, 1)), options);
+  return of_batch(total / std::max(1.0, double(views.count * (views.count - 1)) / 2),
+                  views.count > 1 ? n : 0);
+}
+
+// The pairs of classes that the batch has, or `count` of them drawn at random.
+std::vector<std::pair<int64_t, int64_t>> class_pairs(const Tensor& labels, int64_t count,
+                                                     const StepContext& context) {
+  const auto y = labels.detach().to_vector<int64_t>();
+  const std::set<int64_t> present(y.begin(), y.end());
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  for (auto a = present.begin(); a != present.end(); ++a)
+    for (auto b = a; b != present.end(); ++b) pairs.emplace_back(*a, *b);
+  if (static_cast<int64_t>(pairs.size()) > count) {
+    Rng rng(context.seed, Purpose::User, context.step);
+    rng.shuffle(std::span(pairs));
+    pairs.resize(static_cast<size_t>(count));
+  }
+  return pairs;
 }
 
 // The one table of names.
@@ -154,6 +228,83 @@ const std::vector<Entry>& entries() {
            return mv_dhel(views.z, views.count, o);
          };
        }},
+      {"icnn",
+       true,
+       {{"k", double(IcnnOptions().k)}},
+       [](const Values& v) -> Made {
+         return [o = IcnnOptions{.k = whole_option("k", v.at("k"))}](T z, T y, T) {
+           return of_batch(icnn(widened(z), y, o).loss, z.dim(0));
+         };
+       }},
+      {"proto-triplet",
+       true,
+       {{"margin", ProtoTripletOptions().margin}},
+       [](const Values& v) -> Made {
+         return [o = ProtoTripletOptions{.margin = v.at("margin")}](T z, T y, T samples) {
+           return episode_triplet(widened(z), y, samples, o);
+         };
+       }},
+      {"mw",
+       false,
+       {{"temperature", MwOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = MwOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
+           return mw_of_views(widened(z), samples, o);
+         };
+       }},
+      {"robust-contrastive",
+       false,
+       {{"radius", RobustContrastiveOptions().rho},
+        {"gamma", RobustContrastiveOptions().gamma},
+        {"min_temperature", RobustContrastiveOptions().min_temperature},
+        {"max_temperature", RobustContrastiveOptions().max_temperature},
+        {"rate", RobustContrastiveOptions().temperature_rate}},
+       [](const Values&) -> Made {
+         return [](T z, T, const StepContext& context) {
+           return context.state_of<RobustContrastiveLoss>("robust-contrastive")(z, context.samples);
+         };
+       },
+       [](const Values& v, const TrainingShape& shape) -> State {
+         return std::make_unique<RobustContrastiveLoss>(
+             shape.samples, RobustContrastiveOptions{.rho = v.at("radius"),
+                                                     .gamma = v.at("gamma"),
+                                                     .initial_temperature = v.at("max_temperature"),
+                                                     .min_temperature = v.at("min_temperature"),
+                                                     .max_temperature = v.at("max_temperature"),
+                                                     .temperature_rate = v.at("rate")});
+       },
+       true},
+      {"amcl",
+       false,
+       {{"heads", 3}, {"beta", AmclOptions().beta}},
+       [](const Values& v) -> Made {
+         return [o = AmclOptions{.beta = v.at("beta")}](T z, T, const StepContext& context) {
+           return of_batch(context.state_of<AmclHeads>("amcl")(z, context.samples, o), z.dim(0));
+         };
+       },
+       [](const Values& v, const TrainingShape& shape) -> State {
+         return std::make_unique<AmclHeads>(whole_option("heads", v.at("heads")), shape.embeddings);
+       },
+       true},
+      {"hydra",
+       true,
+       {{"temperature", HydraOptions().temperature}, {"pairs", 32}},
+       [](const Values& v) -> Made {
+         const int64_t pairs = whole_option("pairs", v.at("pairs"));
+         check(pairs >= 1, "[losses] hydra needs at least one pair of classes, got", pairs);
+         return [pairs, o = HydraOptions{.temperature = v.at("temperature")}](
+                    T z, T y, const StepContext& context) {
+           const auto classes = class_pairs(y, pairs, context);
+           const Tensor gates = context.state_of<HydraGate>("hydra")(classes);
+           return hydra(widened(z), y, widened(gates), classes, o);
+         };
+       },
+       [](const Values&, const TrainingShape& shape) -> State {
+         constexpr int64_t kLabelFeatures = 32, kHidden = 64;
+         return std::make_unique<HydraGate>(static_cast<int64_t>(shape.class_counts.size()),
+                                            kLabelFeatures, kHidden, shape.embeddings);
+       },
+       true},
   };
   return table;
 }
@@ -184,5 +335,17 @@ PairLossByName make_pair_loss(const std::string& name,
 std::vector<LossOption> pair_loss_options(const std::string& name) { return find(name).options; }
 
 bool uses_labels(const std::string& name) { return find(name).uses_labels; }
+
+std::unique_ptr<nn::Module> make_pair_loss_state(const std::string& name,
+                                                 const TrainingShape& shape,
+                                                 const std::map<std::string, double>& options) {
+  const Entry& entry = find(name);
+  return entry.make_state ? entry.make_state(option_values(name, entry.options, options), shape)
+                          : nullptr;
+}
+
+bool pair_loss_differs_between_steps(const std::string& name) {
+  return find(name).differs_between_steps;
+}
 
 }  // namespace ditto::losses

@@ -11,10 +11,11 @@
 
 namespace ditto::losses {
 
-// z (n, d), normalised by the loss; labels (n) i64, ignored by losses without supervision; samples
-// (n) i64: rows of one id are views of one image, in any order.
+// z (n, d), normalised by the loss; labels (n) i64, ignored by losses without supervision; context:
+// most losses need no more than the ids of the images, which a tensor can stand for: rows of one id
+// are views of one image, in any order.
 using PairLossByName =
-    std::function<PairLoss(const Tensor& z, const Tensor& labels, const Tensor& samples)>;
+    std::function<PairLoss(const Tensor& z, const Tensor& labels, const StepContext& context)>;
 
 // "supcon", "tcl", ..., in the order help texts show them.
 std::vector<std::string> pair_loss_names();
@@ -25,5 +26,10 @@ PairLossByName make_pair_loss(const std::string& name,
 std::vector<LossOption> pair_loss_options(const std::string& name);
 // Whether the loss reads the labels.
 bool uses_labels(const std::string& name);
+// As make_loss_state and differs_between_steps of losses.h.
+std::unique_ptr<nn::Module> make_pair_loss_state(const std::string& name,
+                                                 const TrainingShape& shape,
+                                                 const std::map<std::string, double>& options = {});
+bool pair_loss_differs_between_steps(const std::string& name);
 
 }  // namespace ditto::losses

@@ -20,6 +20,9 @@ RobustContrastiveLoss::RobustContrastiveLoss(int64_t samples,
   check(samples > 0, "[robust_contrastive] needs at least one sample, got", samples);
   check(options.gamma > 0 && options.gamma <= 1,
         "[robust_contrastive] gamma must be in (0, 1]:", options.gamma);
+  check(options.rho >= 0 && options.temperature_rate >= 0,
+        "[robust_contrastive] rho and the rate must not be negative:", options.rho,
+        options.temperature_rate);
   check(0 < options.min_temperature && options.min_temperature <= options.initial_temperature &&
             options.initial_temperature <= options.max_temperature,
         "[robust_contrastive] temperatures must be positive and in order:", options.min_temperature,

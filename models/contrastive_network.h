@@ -28,10 +28,19 @@ class ContrastiveNetwork : public nn::Layer {
   Tensor project(const Tensor& features) { return mlp_ ? (*mlp_)(features) : features; }
   Classifier& classifier() { return classifier_; }
   nn::Module* projector() { return mlp_; }  // null for Projector::None
+  // Widths of what the head and of what a loss of features reads.
+  int64_t feature_width() const { return classifier_.head()->weight().dim(1); }
+  int64_t embedding_width() const { return mlp_ ? width_ : feature_width(); }
+  // Takes what the loss keeps between steps as the child "loss": its parameters are trained with
+  // the network's, and it moves with them. Once at most.
+  void keep_loss_state(std::unique_ptr<nn::Module> state);
+  nn::Module* loss_state() { return loss_state_; }  // null for most losses
 
  private:
   Classifier& classifier_;
   Mlp* mlp_ = nullptr;
+  int64_t width_ = 0;
+  nn::Module* loss_state_ = nullptr;
 };
 
 }  // namespace ditto::models

@@ -69,7 +69,7 @@ bool uses_teacher(const std::string& name) {
 }
 
 Objective::Objective(const std::string& name, const losses::LossConfig& config)
-    : kind_(loss_kind(name)) {
+    : kind_(loss_kind(name)), loss_name_(name), options_(config.options) {
   if (kind_ == LossKind::Logits) {
     logits_loss_ = losses::make_loss(name, config);
     head_ = losses::loss_head(name, config.options);
@@ -85,6 +85,8 @@ Objective::Objective(const std::string& name, const losses::LossConfig& config)
     check(lambda_ >= 0 && lambda_ <= 1, "[objective] lambda of", name,
           "is outside [0, 1]:", lambda_);
   }
+  loss_name_ = pair;
+  options_ = values;
   pair_loss_ = losses::make_pair_loss(pair, values);
   uses_labels_ = losses::uses_labels(pair);
   if (name == "supcon" || name == "tcl" || name == "tcl-self") {
@@ -106,15 +108,31 @@ void Objective::check_values() const {
   for (int i = 0; i < kRows * kWidth; ++i) values.push_back(float(i % 7) - 3);
   const Tensor z = Tensor::from(values, {kRows, kWidth});
   const Tensor logits = Tensor::zeros({kRows, kClasses});
+  const auto state = make_state({.samples = kRows,
+                                 .features = kWidth,
+                                 .embeddings = kWidth,
+                                 .class_counts = std::vector<int64_t>(kClasses, 1)});
+  const losses::StepContext context(groups, state.get());
   if (kind_ == LossKind::Logits)
-    logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits}, labels, groups);
+    logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits}, labels, context);
   else
-    pair_loss_(z, labels, groups);
+    pair_loss_(z, labels, context);
+}
+
+std::unique_ptr<nn::Module> Objective::make_state(const losses::TrainingShape& shape) const {
+  return kind_ == LossKind::Logits ? losses::make_loss_state(loss_name_, shape, options_)
+                                   : losses::make_pair_loss_state(loss_name_, shape, options_);
+}
+
+bool Objective::differs_between_steps() const {
+  return kind_ == LossKind::Logits ? losses::differs_between_steps(loss_name_)
+                                   : losses::pair_loss_differs_between_steps(loss_name_);
 }
 
 Objective::Result Objective::operator()(models::ContrastiveNetwork& network, Phase phase,
                                         const Tensor& images, const Tensor& targets,
-                                        const Tensor& groups) const {
+                                        losses::StepContext context) const {
+  context.state = network.loss_state();
   models::Classifier& classifier = network.classifier();
   if (phase == Phase::Linear) {
     Tensor features;
@@ -136,11 +154,11 @@ Objective::Result Objective::operator()(models::ContrastiveNetwork& network, Pha
       taught = (*teacher_)(images);
     }
     const losses::ClassifierOutput output(logits, features, classifier.head()->weight(), taught);
-    return {logits_loss_(output, targets, groups), logits};
+    return {logits_loss_(output, targets, context), logits};
   }
   const Tensor features = classifier.features(images);
   const Tensor embeddings = network.project(features);
-  const losses::PairLoss pairs = pair_loss_(embeddings, targets, groups);
+  const losses::PairLoss pairs = pair_loss_(embeddings, targets, context);
   if (phase == Phase::Pretrain) return {pairs.loss, embeddings};
   const Tensor logits = classifier.classify(features);
   return {losses::with_cross_entropy("objective", logits, targets, 0, pairs, lambda_).loss, logits};

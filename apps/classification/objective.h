@@ -59,10 +59,15 @@ class Objective {
     Tensor loss;     // scalar
     Tensor outputs;  // logits; in Phase::Pretrain the embeddings
   };
-  // images (n, H, W, C); targets: labels i64 (n) or soft targets (n, K); groups i64 (n): equal ids
-  // are replicas of one image.
+  // images (n, H, W, C); targets: labels i64 (n) or soft targets (n, K); context without a state,
+  // which is the network's.
   Result operator()(models::ContrastiveNetwork& network, Phase phase, const Tensor& images,
-                    const Tensor& targets, const Tensor& groups) const;
+                    const Tensor& targets, losses::StepContext context) const;
+
+  // What the network must keep for the loss (ContrastiveNetwork::keep_loss_state); null for most.
+  std::unique_ptr<nn::Module> make_state(const losses::TrainingShape& shape) const;
+  // Whether a step cannot be the replay of another one (losses::differs_between_steps).
+  bool differs_between_steps() const;
 
   // For the curves of paper 002, figure 3: the loss is SupCon or TCL with these.
   const ResponseOptions* response() const { return response_ ? &*response_ : nullptr; }
@@ -71,6 +76,8 @@ class Objective {
 
  private:
   LossKind kind_;
+  std::string loss_name_;  // in losses.h or pair_losses.h
+  std::map<std::string, double> options_;
   losses::ClassificationLoss logits_loss_;
   losses::PairLossByName pair_loss_;
   nn::HeadOptions head_;

@@ -87,7 +87,7 @@ void declare(Config& config, TrainOptions& o) {
   config.add(
       "loss-option", &o.loss_option,
       "options of the loss itself, name=number,..., and their defaults" + loss_option_help());
-  config.add("teacher", &o.teacher, "distillation: weights file of the classifier to learn from");
+  config.add("teacher", &o.teacher, "weights file of the classifier that distillation learns from");
   config.add("rho", &o.rho, "t-*: weight of the KL term").at_least(0);
   config.add("anchor-grad", &o.anchor_grad, "t-*: differentiate through the mean prediction");
   config
@@ -249,8 +249,9 @@ void check_options(const TrainOptions& o) {
                  " micro-batches cannot hold whole groups of " + option + " " +
                  std::to_string(replicas));
   }
-  const bool taught = std::any_of(names.begin(), names.end(), uses_teacher);
-  if (taught && o.teacher.empty()) fail_usage("loss distillation needs a --teacher");
+  const auto pupil = std::find_if(names.begin(), names.end(), uses_teacher);
+  const bool taught = pupil != names.end();
+  if (taught && o.teacher.empty()) fail_usage("loss " + *pupil + " needs a --teacher");
   if (!taught && !o.teacher.empty()) fail_usage("teacher: " + join(names, ", ") + " has none");
   if (o.rrc_scale_low > o.rrc_scale_high) fail_usage("rrc-scale-low is above rrc-scale-high");
   if (!o.jitter.empty() && o.jitter.size() != 4)

@@ -170,14 +170,17 @@ Trainer::Parts Trainer::parts_of(int64_t rows) const {
 // Of each part: its share of the loss, outputs (logits or embeddings), predictions.
 static constexpr int64_t kResults = 3;
 
-Tensors Trainer::compute(Network& network, Phase phase, const Tensors& inputs) const {
+Tensors Trainer::compute(Network& network, Phase phase, const Tensors& inputs, int64_t step) const {
   const Parts parts = parts_of(inputs[0].dim(0));
   Tensors results;
   for (int64_t part = 0; part < parts.count; ++part) {
     const int64_t begin = parts.begin(part), end = parts.begin(part + 1);
-    const Objective::Result result =
-        objective_(network, phase, rows(inputs[0], begin, end), rows(inputs[1], begin, end),
-                   rows(inputs[2], begin, end));
+    losses::StepContext context(rows(inputs[2], begin, end));
+    context.seed = static_cast<uint64_t>(options_.seed);
+    context.step = static_cast<uint64_t>(step * parts.count + part);
+    context.epoch = static_cast<uint64_t>(double(step) / steps_per_epoch());
+    const Objective::Result result = objective_(network, phase, rows(inputs[0], begin, end),
+                                                rows(inputs[1], begin, end), context);
     const Tensor loss = result.loss / (double(parts.rows()) / double(end - begin));
     loss.backward();
     const Tensor outputs = result.outputs.detach();
@@ -187,18 +190,19 @@ Tensors Trainer::compute(Network& network, Phase phase, const Tensors& inputs) c
 }
 
 Trainer::Step Trainer::make_step(Network& network, Phase phase) const {
-  const auto run = [this, &network, phase](const Tensors& inputs) {
-    return compute(network, phase, inputs);
-  };
-  if (options_.compute.cuda_graph) {
+  const bool alike = phase == Phase::Linear || !objective_.differs_between_steps();
+  if (options_.compute.cuda_graph && alike) {
+    const auto run = [this, &network, phase](const Tensors& inputs) {
+      return compute(network, phase, inputs, 0);
+    };
     const auto graphed = std::make_shared<nn::GraphedStep>(network, run, note_line_);
-    return [graphed](const Tensors& inputs) { return (*graphed)(inputs); };
+    return [graphed](const Tensors& inputs, int64_t) { return (*graphed)(inputs); };
   }
-  return [this, &network, run](const Tensors& inputs) {
+  return [this, &network, phase](const Tensors& inputs, int64_t step) {
     Tensors moved;
     for (const Tensor& input : inputs) moved.push_back(input.to(device_));
     network.zero_grad();
-    return run(moved);
+    return compute(network, phase, moved, step);
   };
 }
 
@@ -213,8 +217,8 @@ Trainer::StepResult Trainer::train_step(Network& network, const Step& compute,
   check(batch.has_value(), "[train] the loader is empty");
   const Parts parts = parts_of(batch->size());
   const Tensor groups = Tensor::from(batch->groups, {batch->size()});
-  const Tensors results =
-      compute({batch->images, batch->targets.defined() ? batch->targets : batch->labels, groups});
+  const Tensors results = compute(
+      {batch->images, batch->targets.defined() ? batch->targets : batch->labels, groups}, step - 1);
   StepResult result{0, 0, parts.rows()};
   for (int64_t part = 0; part < parts.count; ++part) {
     const Tensor* const of_part = &results[size_t(kResults * part)];
@@ -255,9 +259,9 @@ int64_t Trainer::calibrate(double minutes) {
   const auto loader = make_loader();
   const Step step = make_step(*network, phase);
   constexpr int kWarmUp = 3, kTimed = 10;
-  for (int i = 0; i < kWarmUp; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
+  for (int i = 1; i <= kWarmUp; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
   const double start = now();
-  for (int i = 0; i < kTimed; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
+  for (int i = 1; i <= kTimed; ++i) train_step(*network, step, *optimizer, *loader, i, 0);
   const double step_seconds = (now() - start) / kTimed;
   const int64_t sample = std::min<int64_t>(test_.size(), 1000);
   const double eval_start = now();
@@ -341,6 +345,9 @@ bool Trainer::run(const TrainCallbacks& callbacks) {
   if (!loader_->note().empty()) note_line_(loader_->note());
   if (options_.compute.data_on_device && device_.is_cpu())
     note_line_("--data-on-device: the training runs on the CPU");
+  if (options_.compute.cuda_graph && objective_.differs_between_steps())
+    note_line_("[cuda graph] steps run without a graph: each step of loss " + loss_name_ +
+               " draws numbers or looks samples up");
   step_ = make_step(*network_, phase_);
   network_->train();
   for (;;) {

@@ -109,8 +109,8 @@ class Trainer {
     GradientResponse response = {kNotMeasured, kNotMeasured};
   };
   // Results of a step's parts, one after another (kResults each), from {images, targets, groups};
-  // its gradients are those of the model then.
-  using Step = std::function<Tensors(const Tensors& inputs)>;
+  // its gradients are those of the model then. `step`: steps before this one.
+  using Step = std::function<Tensors(const Tensors& inputs, int64_t step)>;
   using Network = models::ContrastiveNetwork;
   std::unique_ptr<Network> make_network(std::string* note) const;
   void load_teacher();
@@ -125,7 +125,7 @@ class Trainer {
   double features_accuracy(const std::function<void(int64_t)>& on_batch);
   // compute() of this model, as a CUDA graph where the options ask for it.
   Step make_step(Network& network, Phase phase) const;
-  Tensors compute(Network& network, Phase phase, const Tensors& inputs) const;
+  Tensors compute(Network& network, Phase phase, const Tensors& inputs, int64_t step) const;
   // Rows of a batch that are used, and micro-batches.
   struct Parts {
     int64_t unit, units, count;

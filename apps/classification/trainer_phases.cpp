@@ -28,6 +28,15 @@ std::unique_ptr<Trainer::Network> Trainer::make_network(std::string* note) const
   auto network = std::make_unique<Network>(std::move(classifier), projector(options_, loss_name_),
                                            options_.projection_dim);
   if (nn::Module* made = network->projector()) nn::init(*made, seed + 1);
+  losses::TrainingShape shape{.samples = train_.size(),
+                              .features = network->feature_width(),
+                              .embeddings = network->embedding_width(),
+                              .class_counts = std::vector<int64_t>(size_t(train_.classes()))};
+  for (int64_t label : train_.labels().to_vector<int64_t>()) ++shape.class_counts[size_t(label)];
+  if (auto state = objective_.make_state(shape)) {
+    nn::init(*state, seed + 2);
+    network->keep_loss_state(std::move(state));
+  }
   return network;
 }
 

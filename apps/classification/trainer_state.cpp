@@ -23,6 +23,9 @@ TensorMap other_tensors(models::ContrastiveNetwork& network, const nn::Optimizer
   if (const nn::Module* projector = network.projector())
     for (const nn::NamedParameter& p : projector->named_parameters())
       out["projector." + p.name] = p.tensor.detach();
+  if (const nn::Module* loss = network.loss_state())
+    for (const auto& entries : {loss->named_parameters(), loss->named_buffers()})
+      for (const nn::NamedParameter& p : entries) out["loss." + p.name] = p.tensor.detach();
   return out;
 }
 

@@ -186,6 +186,89 @@ TEST_CASE("objective: losses of cosines and of features without bias, and their 
   }
 }
 
+TEST_CASE("objective: losses that draw numbers or remember learn, and resume with the same bits",
+          "[objective]") {
+  const auto train = stripes(128, 1), test = stripes(64, 2);
+  const testing::TempDir folder;
+  const std::string file = (folder.path() / "teacher.safetensors").string();
+  Trainer teacher(small_options("cce"), "cce", train, test);
+  teacher.run({});
+  save_weights(file, teacher.model(), "mlp", train);
+  struct Case {
+    const char* loss;
+    const char* kept;  // of the loss, in the checkpoint
+    const char* precision = "f32";
+  };
+  for (const Case& c : {Case{"elastic-arcface", ""},
+                        {"t-elastic-cosface", "", "bf16"},
+                        {"ens-loss", ""},
+                        {"t-ens-loss", "", "bf16"},
+                        {"aldr", "loss.values"},
+                        {"t-aldr", "loss.values", "bf16"},
+                        {"generalized-focal", "loss.shares"},
+                        {"nce", "loss.shares"},
+                        {"t-nce", "loss.shares", "bf16"},
+                        {"dual-head-distillation", "loss.weight"},
+                        {"t-dual-head-distillation", "loss.bias", "bf16"},
+                        {"icnn", ""},
+                        {"icnn", "", "bf16"},
+                        {"proto-triplet", ""},
+                        {"proto-triplet", "", "bf16"},
+                        {"mw", ""},
+                        {"mw", "", "bf16"},
+                        {"robust-contrastive", "loss.temperature"},
+                        {"robust-contrastive", "loss.log_average", "bf16"},
+                        {"amcl", "loss.head2_own.weight"},
+                        {"amcl", "loss.head0_project.bias", "bf16"},
+                        {"hydra", "loss.labels"},
+                        {"hydra", "loss.gate.weight", "bf16"}}) {
+    INFO(c.loss << " " << c.precision);
+    TrainOptions o = small_options(c.loss);
+    o.precision = c.precision;
+    if (uses_teacher(c.loss)) o.teacher = file;
+    for (const auto& option : objective_options(c.loss))
+      if (option.name == "scale") o.loss_option = {"scale=8"};
+    Trainer whole(o, c.loss, train, test);
+    std::vector<Checkpoint> checkpoints;
+    double error = 1;
+    whole.run({.on_epoch = [&](const EpochMetrics& m) { error = m.test_error; },
+               .between_steps =
+                   [&](int64_t step) {
+                     if (step == 5 || step == 14) checkpoints.push_back(state_of(whole));
+                     return true;
+                   }});
+    CHECK(error < 0.1);
+    const Checkpoint end = state_of(whole);
+    if (*c.kept != 0) CHECK(end.optimizer.count(c.kept) == 1);
+    REQUIRE(checkpoints.size() == 2);
+    for (const Checkpoint& checkpoint : checkpoints) {
+      Trainer rest(o, c.loss, train, test);
+      rest.restore(checkpoint);
+      rest.run({});
+      const Checkpoint again = state_of(rest);
+      CHECK(same_bits(again.model, end.model));
+      CHECK(same_bits(again.optimizer, end.optimizer));
+    }
+  }
+}
+
+TEST_CASE("objective: micro-batches of one step draw numbers of their own", "[objective]") {
+  const auto train = stripes(64, 1), test = stripes(16, 2);
+  TrainOptions o = small_options("elastic-arcface");
+  o.steps = 2;
+  o.loss_option = {"deviation=0"};
+  o.accumulate = 2;
+  std::vector<double> alike, drawn;
+  for (auto* losses : {&alike, &drawn}) {
+    Trainer(o, o.loss, train, test).run({.on_step = [&](const StepReport& s) {
+      losses->push_back(s.loss);
+    }});
+    o.loss_option = {"deviation=0.2"};
+  }
+  REQUIRE(alike.size() == 2);
+  for (size_t i = 0; i < 2; ++i) CHECK(alike[i] != drawn[i]);
+}
+
 TEST_CASE("objective: a teacher's predictions are learnt, and it is not changed", "[objective]") {
   const auto train = stripes(128, 1), test = stripes(64, 2);
   const testing::TempDir folder;

@@ -49,6 +49,7 @@ expect 0 "test accuracy" train --dataset fashion-mnist --model mlp --image-size 
 accuracy=$(grep -aoE 'cce: epoch .*test accuracy [0-9.]+ %' small/log.txt | grep -oE '[0-9.]+ %$' | tail -n 1)
 expect 0 "accuracy $accuracy" eval --weights small/cce.safetensors --test-images 100 --dataset fashion-mnist
 # Features first, without a classifier; then the classifier on them.
+expect 0 "amcl" "${small[@]}" --loss amcl --steps 6 --run-dir heads
 expect 0 "k-NN accuracy" pretrain "${small[@]}" --loss supcon --steps 5 --run-dir features
 expect 2 "without a trained classifier" eval --weights features/supcon.safetensors --test-images 100
 expect 2 "without a trained classifier" predict --weights features/supcon.safetensors --input empty
@@ -116,6 +117,9 @@ echo '{"epochs": "three"}' >bad.json && expect 2 "epochs" --config bad.json
 echo '{"epochs": 3' >bad.json && expect 2 "bad.json:2:1" --config bad.json
 expect 2 "none.json" --config none.json
 expect 2 "t-ccee" "${small[@]}" --loss t-ccee
+expect 2 "period" "${small[@]}" --loss ens-loss --loss-option period=0
+expect 2 "gamma" "${small[@]}" --loss robust-contrastive --loss-option gamma=2
+expect 2 "needs a --teacher" "${small[@]}" --loss dual-head-distillation
 expect 2 "replicas 3" "${small[@]}" --loss t-cce --replicas 3
 expect 2 "resnet21" "${small[@]}" --model resnet21
 expect 2 "--weights" eval

@@ -19,6 +19,7 @@
 #include "losses/z_loss.h"
 #include "tests/conformance/row.h"
 #include "tests/support/classifier_output.h"
+#include "tests/support/loss_vectors.h"
 
 namespace ditto::testing {
 
@@ -125,11 +126,14 @@ std::vector<Row> classification_rows() {
       if (option.name == "amplification") config.options["amplification"] = 5;  // 73 is a step
       if (option.name == "k") config.options["k"] = 2;
       if (option.name == "scale" && option.value > 8) config.options["scale"] = 8;
-      if (option.name == "slope") config.options["slope"] = 0;  // the gates are constants
+      if (option.name == "slope") config.options["slope"] = 0;      // the gates are constants
+      if (option.name == "lambda0") config.options["alpha"] = 1e9;  // so is ALDR's lambda
     }
     const auto f = [loss = make_loss(name, config), name, config](const Tensors& in) {
+      const auto state = loss_state(name, in[0], config.options);
+      const Tensor ids = in.size() > 2 ? in[2] : labels_of({7, 7, 2, 7, 2, 5});
       return loss(classifier_output(name, in[0], config.options), in[1],
-                  in.size() > 2 ? in[2] : Tensor());
+                  {ids.to(in[0].device()), state.get()});
     };
     std::vector<std::string> ops = {"cross_entropy", "group_kl", "sigmoid_focal",
                                     "z_loss",        "ldr",      "decoupled_softmax",
@@ -137,7 +141,11 @@ std::vector<Row> classification_rows() {
     if (uses_features(name) || loss_head(name).cosine_scale > 0)
       ops.insert(ops.end(), {"linear", "class_cosines", "normalized_softmax", "cosface", "arcface",
                              "sface", "unpg", "large_margin_softmax"});
-    add("by name " + name, uses_groups(name) ? std::vector{z, y, groups} : std::vector{z, y}, f,
+    ops.insert(ops.end(),
+               {"aldr", "elastic_face", "ens_loss", "nce", "binary_kl_norm", "sample_table"});
+    // EnsLoss's derivatives are divided by margins above 1.
+    const Input x = name.find("ens-loss") == std::string::npos ? z : Input{{6, 4}, -0.9, 0.9};
+    add("by name " + name, uses_groups(name) ? std::vector{x, y, groups} : std::vector{x, y}, f,
         ops);
   }
   return rows;

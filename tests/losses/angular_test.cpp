@@ -1,5 +1,6 @@
 #include "losses/angular.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -75,6 +76,15 @@ TEST_CASE(
   const Tensor assigned = elastic_assignment(drawn, c, labels());
   testing::check_values("Angular", 14, assigned);
   const auto official = testing::expected_values("Angular", 13);  // cosines, argsort, margins
+  const Tensor own = pick_label(c, labels());
+  const auto cosines = own.to_vector<double>();
+  std::vector<double> order = {0, 1, 2, 3};
+  std::sort(order.begin(), order.end(),
+            [&](double a, double b) { return cosines[size_t(a)] > cosines[size_t(b)]; });
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(cosines[i] == Approx(official[i]).epsilon(1e-9));
+    CHECK(order[i] == official[4 + i]);
+  }
   const std::vector<double> wrong(official.begin() + 8, official.end());
   CHECK(assigned.to_vector<double>() != wrong);
   CHECK(elastic_face(c, labels(), {.plus = true}, drawn).item() ==

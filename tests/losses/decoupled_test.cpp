@@ -25,6 +25,9 @@ TEST_CASE("decoupled_softmax, soft_top_k: vectors of the reference sheet", "[los
     check_vector("DE", 0, 1, scores(dtype), [&](const Tensor& s) {
       return decoupled_softmax(s, targets(dtype), {.temperature = 1});
     });
+    // The repository's plain softmax over several true classes is cross-entropy of their
+    // indicators.
+    check_values("DE", 2, cross_entropy(scores(dtype), targets(dtype)));
     check_values("DE", 3, soft_top_k(scores(dtype), {.k = 2}));
     check_vector("DE", 4, 5, scores(dtype),
                  [&](const Tensor& s) { return soft_top_k_loss(s, targets(dtype), {.k = 2}); });

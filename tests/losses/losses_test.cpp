@@ -8,9 +8,11 @@
 #include "losses/cross_entropy.h"
 #include "losses/decoupled.h"
 #include "losses/distillation.h"
+#include "losses/ens_loss.h"
 #include "losses/focal.h"
 #include "losses/large_margin_softmax.h"
 #include "losses/ldr.h"
+#include "losses/nce.h"
 #include "losses/unpg.h"
 #include "losses/z_loss.h"
 #include "tests/support/catch.h"
@@ -28,20 +30,27 @@ LossConfig with_small_k(const std::string& name, LossConfig config = {}) {
   if (name.find("soft-top-k") != std::string::npos) config.options["k"] = 1;
   return config;
 }
+// The loss by name of the first step of a training.
+Tensor first_step(const std::string& name, const LossConfig& config, const Tensor& x,
+                  const Tensor& target, const Tensor& ids) {
+  const auto state = testing::loss_state(name, x, config.options);
+  return make_loss(name, config)(testing::classifier_output(name, x, config.options), target,
+                                 {ids, state.get()});
+}
 }  // namespace
 
 TEST_CASE("losses: every loss and T of it by name, from labels and from soft targets", "[losses]") {
   for (Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const std::string& name : loss_names()) {
       INFO(name << " " << to_string(dtype));
-      const ClassificationLoss loss = make_loss(name, with_small_k(name));
+      const LossConfig config = with_small_k(name);
       for (const bool soft : {false, true}) {
         if (soft && !takes_soft_targets(name)) continue;
         for (double scale : {1.0, 1e4, -1e4, 0.0}) {
           Tensor z = (testing::shared_logits(dtype) * scale).detach();
           z.set_requires_grad(true);
-          const Tensor value = loss(testing::classifier_output(name, z),
-                                    soft ? one_hot(labels(), 3, dtype) : labels(), groups());
+          const Tensor value =
+              first_step(name, config, z, soft ? one_hot(labels(), 3, dtype) : labels(), groups());
           REQUIRE(value.rank() == 0);
           value.backward();
           CHECK(std::isfinite(value.item()));
@@ -52,8 +61,8 @@ TEST_CASE("losses: every loss and T of it by name, from labels and from soft tar
       // One row, one class.
       Tensor z = Tensor::full({1, 1}, 2.5, dtype);
       z.set_requires_grad(true);
-      const Tensor value = loss(testing::classifier_output(name, z), testing::labels_of({0}),
-                                testing::labels_of({9}));
+      const Tensor value =
+          first_step(name, config, z, testing::labels_of({0}), testing::labels_of({9}));
       value.backward();
       CHECK(std::isfinite(value.item()));
       CHECK(std::isfinite(z.grad().to_vector<double>()[0]));
@@ -65,10 +74,9 @@ TEST_CASE("losses: hard labels and their one-hot rows give the same", "[losses]"
   for (const std::string& name : loss_names()) {
     if (!takes_soft_targets(name)) continue;
     INFO(name);
-    const ClassificationLoss loss = make_loss(name, with_small_k(name));
-    const ClassifierOutput out = testing::classifier_output(name, z);
-    CHECK(loss(out, y, groups()).item() ==
-          Approx(loss(out, labels(), groups()).item()).epsilon(1e-13));
+    const LossConfig config = with_small_k(name);
+    CHECK(first_step(name, config, z, y, groups()).item() ==
+          Approx(first_step(name, config, z, labels(), groups()).item()).epsilon(1e-13));
   }
 }
 
@@ -79,9 +87,9 @@ TEST_CASE("losses: T(L) is L plus rho times the mean KL, for each L", "[losses]"
     INFO(name);
     const ClassifierOutput out = testing::classifier_output(name, z);
     const double kl = mean(group_kl(out.logits, groups())).item();
-    const double plain = make_loss(name, with_small_k(name))(out, labels(), groups()).item();
+    const double plain = first_step(name, with_small_k(name), z, labels(), groups()).item();
     const auto transformed = [&](double rho) {
-      return make_loss("t-" + name, with_small_k(name, {.rho = rho}))(out, labels(), groups());
+      return first_step("t-" + name, with_small_k(name, {.rho = rho}), z, labels(), groups());
     };
     CHECK(transformed(0.3).item() == Approx(plain + 0.3 * kl).epsilon(1e-13));
     CHECK(transformed(0).item() == plain);
@@ -175,6 +183,149 @@ TEST_CASE("losses: losses of cosines, of features and of a teacher by name", "[l
   CHECK_THROWS_WITH(make_loss("distillation", {})(z, labels(), none), testing::contains("teacher"));
   CHECK_THROWS_WITH(make_loss("distillation", {.options = {{"weight", 2}}}),
                     testing::contains("[0, 1]"));
+}
+
+TEST_CASE("losses: random margins, derivatives and noise follow from seed and step", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64);
+  for (const std::string& name : loss_names()) {
+    if (uses_groups(name) || !differs_between_steps(name) || name == "aldr") continue;
+    INFO(name);
+    const ClassificationLoss loss = make_loss(name, {});
+    const auto state = testing::loss_state(name, z);
+    const auto value = [&](uint64_t seed, uint64_t step) {
+      StepContext context(groups(), state.get());
+      context.seed = seed;
+      context.step = step;
+      return loss(testing::classifier_output(name, z), labels(), context).item();
+    };
+    const double first = value(1, 2);
+    CHECK(value(1, 2) == first);
+    CHECK(value(1, 3) != first);
+    CHECK(value(2, 2) != first);
+  }
+  // By name the losses are their functions with the context's numbers.
+  StepContext context(groups());
+  context.seed = 3;
+  context.step = 4;
+  context.epoch = 7;
+  const auto named = [&](const std::string& name, std::map<std::string, double> options) {
+    return make_loss(name, {.options = options})(testing::classifier_output(name, z, options),
+                                                 labels(), context)
+        .item();
+  };
+  const Tensor identity = testing::matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, Dtype::F64);
+  const Tensor c = class_cosines(z, identity);
+  for (const bool plus : {false, true})
+    CHECK(named("elastic-cosface",
+                {{"scale", 7}, {"margin", 0.3}, {"deviation", 0.1}, {"plus", plus}}) ==
+          Approx(elastic_face(c, labels(),
+                              {.kind = ElasticKind::Cos,
+                               .scale = 7,
+                               .plus = plus,
+                               .mean = 0.3,
+                               .deviation = 0.1,
+                               .seed = 3,
+                               .step = 4})
+                     .item())
+              .epsilon(1e-12));
+  CHECK(named("elastic-arcface", {{"deviation", 0}, {"scale", 7}}) ==
+        Approx(arcface(c, labels(), {.scale = 7}).item()).epsilon(1e-12));
+  CHECK(named("ens-loss", {{"period", 2}}) ==
+        ens_loss_classes(z, labels(), {.seed = 3, .step = 4, .period = 3}).item());
+  struct Wrong {
+    const char *loss, *option;
+    double value;
+  };
+  for (const Wrong& wrong :
+       {Wrong{"elastic-arcface", "deviation", -1}, Wrong{"elastic-arcface", "plus", 2},
+        Wrong{"elastic-cosface", "margin", -0.1}, Wrong{"ens-loss", "period", 0},
+        Wrong{"ens-loss", "period", 1.5}})
+    CHECK_THROWS_WITH(make_loss(wrong.loss, {.options = {{wrong.option, wrong.value}}}),
+                      testing::contains(wrong.option));
+}
+
+TEST_CASE("losses: classes of EnsLoss: two are one margin, more are each against the rest",
+          "[losses]") {
+  const EnsLossOptions options{.seed = 5, .step = 6};
+  const Tensor two = testing::matrix({{1, 0.4}, {-0.2, 0.3}, {0.5, 0.1}}, Dtype::F64),
+               y = testing::labels_of({1, 0, 1});
+  CHECK(ens_loss_classes(two, y, options).item() ==
+        ens_loss(Tensor::from(std::vector<double>{0.4 - 1, 0.3 + 0.2, 0.1 - 0.5}, {3}), y, options)
+            .item());
+  Tensor z = testing::shared_logits(Dtype::F64).clone();
+  z.set_requires_grad(true);
+  ens_loss_classes(z, labels(), options).backward();
+  const auto g = z.grad().to_vector<double>();
+  const auto own = labels().to_vector<int64_t>();
+  for (size_t i = 0; i < 4; ++i)
+    for (size_t k = 0; k < 3; ++k) CHECK((g[i * 3 + k] < 0) == (int64_t(k) == own[i]));
+  CHECK_THROWS_WITH(ens_loss_classes(z, testing::labels_of({0, 1, 2, 3}), options),
+                    testing::contains("label 3"));
+}
+
+TEST_CASE("losses: what a loss keeps between steps", "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64);
+  // ALDR: the table's lambdas are read, and move by sample id in steps with gradients alone.
+  SampleTable table(16, 1);
+  const ClassificationLoss by_name = make_loss("aldr", {.options = {{"margin", 2}}});
+  const Tensor ids = testing::labels_of({7, 8, 3, 4});
+  const Tensor before = table.read(ids, z);
+  {
+    const NoGrad guard;
+    by_name(z, labels(), {ids, &table});
+  }
+  CHECK(table.read(ids, z).to_vector<double>() == before.to_vector<double>());
+  const AldrOptions options{.margin = 2};
+  const Tensor lambda = aldr_lambda(z, before, options);
+  CHECK(by_name(z, labels(), {ids, &table}).item() ==
+        Approx(aldr_loss(z, labels(), lambda, options).item()).epsilon(1e-12));
+  CHECK(table.read(ids, z).to_vector<double>() == lambda.to_vector<double>());
+  CHECK(make_loss_state("t-aldr", {.samples = 3}, {{"lambda0", 2}}) != nullptr);
+  CHECK(make_loss_state("t-cce", {.samples = 3}) == nullptr);
+
+  // Generalised focal: rare classes count more, and a soft target is between its classes.
+  ClassShares shares({6, 3, 0});
+  CHECK(shares.shares().to_vector<float>() == std::vector<float>{0.6f, 0.3f, 0.1f});
+  const ClassificationLoss focal = make_loss("generalized-focal", {.options = {{"gamma", 2}}});
+  const Tensor p = Tensor::from(std::vector<double>{.6, .6, .1, .1}, {4});
+  const Tensor rows = cross_entropy(z, labels(), {.reduction = Reduction::None});
+  CHECK(focal(z, labels(), {groups(), &shares}).item() ==
+        Approx(generalized_focal(rows, p, {.gamma = 2}).item()).epsilon(1e-6));
+
+  // NCE: of two classes with one share the logits become log-probabilities.
+  const Tensor two = testing::matrix({{2, -1}, {0.5, 0.25}}, Dtype::F64),
+               y = testing::labels_of({0, 1}), half = Tensor::full({2}, 0.5, Dtype::F64);
+  const ClassNceOptions few{.noise = 3, .seed = 1, .step = 2};
+  const double value = nce_classes(two, y, half, few).item();
+  // The draws are of two kinds alone: the value is one of those that counts of them give.
+  bool found = false;
+  const auto f = two.to_vector<double>();
+  const auto softplus = [](double x) { return std::log1p(std::exp(x)); };
+  for (int a = 0; a <= 3; ++a)
+    for (int b = 0; b <= 3; ++b) {
+      const double c = std::log(3.0) + std::log(0.5);
+      const double data = softplus(c - f[0]) + softplus(c - f[3]);
+      const double noise = a * softplus(f[0] - c) + (3 - a) * softplus(f[1] - c) +
+                           b * softplus(f[2] - c) + (3 - b) * softplus(f[3] - c);
+      found |= std::fabs(value - (data + noise) / 2) < 1e-12;
+    }
+  CHECK(found);
+  CHECK_THROWS_WITH(nce_classes(two, y, half, {.noise = 0}), testing::contains("noise"));
+  CHECK_THROWS_WITH(nce_classes(two, y, Tensor::full({3}, 0.3, Dtype::F64), few),
+                    testing::contains("share"));
+
+  // The second head of dual-head distillation.
+  const std::string dual = "dual-head-distillation";
+  const auto head = testing::loss_state(dual, z);
+  const ClassifierOutput out = testing::classifier_output(dual, z);
+  CHECK(
+      make_loss(dual, {.options = {{"weight", 3}}})(out, labels(), {groups(), head.get()}).item() ==
+      Approx(dual_head_distillation(z, dynamic_cast<nn::Linear&>(*head)(z), out.teacher, labels(),
+                                    {.weight = 3})
+                 .item())
+          .epsilon(1e-12));
+  for (const char* name : {"aldr", "generalized-focal", "nce", "dual-head-distillation"})
+    CHECK_THROWS_WITH(make_loss(name, {})(out, labels(), groups()), testing::contains("state"));
 }
 
 TEST_CASE("losses: bad names and options are errors with the list", "[losses]") {

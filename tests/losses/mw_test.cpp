@@ -28,6 +28,25 @@ TEST_CASE("mw_loss: vectors of the reference sheet", "[losses]") {
   }
 }
 
+TEST_CASE("mw_loss: at small temperatures it tells the area under the curve of the sheet's scores",
+          "[losses]") {
+  // softplus(-d / tau) tau is max(0, -d) in the limit: a loss of 0 says that no pair is in the
+  // wrong order, and for |d| = 1 the loss counts those that are.
+  const Tensor s = shared_scores(Dtype::F64);
+  const auto values = s.to_vector<double>();
+  double right = 0;
+  for (size_t p = 0; p < 3; ++p)
+    for (size_t i = 0; i < 9; ++i)
+      if (i % 4 != 0) right += values[p * 4] > values[i] ? 1 : values[p * 4] == values[i] ? 0.5 : 0;
+  check_values("MW", 6, Tensor::scalar(right / 18, Dtype::F64));
+  CHECK(mw_loss_in_batch(s, {.temperature = 1e-3}).item() < 1e-6);
+  const Tensor ones = Tensor::from(std::vector<double>{1, 1, 0}, {3}),
+               lower = Tensor::from(std::vector<double>{0, 1}, {2});
+  // One of six pairs in the wrong order, three equal.
+  CHECK(mw_loss(ones, lower, {.temperature = 1e-3}).item() * 1e-3 ==
+        Approx(1 / 6.0 + 3 * 1e-3 * std::log(2.0) / 6).epsilon(1e-9));
+}
+
 TEST_CASE("mw_loss: bounds the area over the curve; nothing to rank gives 0", "[losses]") {
   std::vector<double> p, n;
   for (int i = 0; i < 40; ++i) p.push_back(std::sin(i * 1.3) + 0.4), n.push_back(std::sin(i * 2.1));

@@ -4,6 +4,7 @@
 #include "autograd/ops.h"
 #include "losses/angular.h"
 #include "losses/losses.h"
+#include "nn/init.h"
 
 namespace ditto::testing {
 
@@ -22,6 +23,21 @@ inline losses::ClassifierOutput classifier_output(
   const double scale = losses::loss_head(loss, options).cosine_scale;
   return {scale > 0 ? losses::class_cosines(x, weights) * scale : x, x, weights,
           constant(taught, {n, k})};
+}
+
+// What the loss keeps between steps, as a training of 16 images with features and classes like
+// those of x (n, K) makes it; null for most.
+inline std::unique_ptr<nn::Module> loss_state(const std::string& loss, const Tensor& x,
+                                              const std::map<std::string, double>& options = {}) {
+  const int64_t k = x.dim(1);
+  auto state = losses::make_loss_state(
+      loss, {.samples = 16, .features = k, .class_counts = std::vector<int64_t>(size_t(k), 4)},
+      options);
+  if (!state) return state;
+  nn::init(*state, 5);
+  if (x.dtype() == Dtype::F64) state->to(Dtype::F64);
+  state->to(x.device());
+  return state;
 }
 
 }  // namespace ditto::testing
