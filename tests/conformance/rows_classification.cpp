@@ -131,9 +131,8 @@ std::vector<Row> classification_rows() {
     }
     const auto f = [loss = make_loss(name, config), name, config](const Tensors& in) {
       const auto state = loss_state(name, in[0], config.options);
-      const Tensor ids = in.size() > 2 ? in[2] : labels_of({7, 7, 2, 7, 2, 5});
-      return loss(classifier_output(name, in[0], config.options), in[1],
-                  {ids.to(in[0].device()), state.get()});
+      const Tensor ids = in.size() > 2 ? in[2] : labels_of({7, 7, 2, 7, 2, 5}).to(in[0].device());
+      return loss(classifier_output(name, in[0], config.options), in[1], {ids, state.get()});
     };
     std::vector<std::string> ops = {"cross_entropy", "group_kl", "sigmoid_focal",
                                     "z_loss",        "ldr",      "decoupled_softmax",
