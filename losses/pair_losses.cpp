@@ -98,17 +98,18 @@ PairLoss episode_triplet(const Tensor& z, const Tensor& labels, const Tensor& sa
                        index_select(labels, rest), options);
 }
 
-// The views of one image are its positives, those of all others its negatives: the mean over the
-// pairs of views, each the scores of one view against the other.
-PairLoss mw_of_views(const Tensor& z, const Tensor& samples, const MwOptions& options) {
-  const Views views = by_view(l2_normalize(z), samples);
+// Losses of queries against keys: the mean over the pairs of views, each the queries and the keys.
+// 0 for a single view.
+template <class Loss>
+PairLoss between_views(const Tensor& z, const Tensor& samples, const Loss& loss) {
+  const Views views = by_view(z, samples);
   const int64_t n = z.dim(0), images = n / std::max<int64_t>(views.count, 1);
   const auto view = [&](int64_t v) { return slice(views.z, 0, v * images, (v + 1) * images); };
   Tensor total = sum(z) * 0.0;
   for (int64_t a = 0; a < views.count; ++a)
-    for (int64_t b = a + 1; b < views.count; ++b)
-      total = total + mw_loss_in_batch(matmul(view(a), transpose(view(b), 0, 1)), options);
-  return of_batch(total / std::max(1.0, double(views.count * (views.count - 1)) / 2),
+    for (int64_t b = 0; b < views.count; ++b)
+      if (a != b) total = total + loss(view(a), view(b));
+  return of_batch(total / std::max(1.0, double(views.count * (views.count - 1))),
                   views.count > 1 ? n : 0);
 }
 
@@ -228,6 +229,37 @@ const std::vector<Entry>& entries() {
            return mv_dhel(views.z, views.count, o);
          };
        }},
+      {"info-nce",
+       false,
+       {{"temperature", InfoNceOptions().temperature}},
+       [](const Values& v) -> Made {
+         return [o = InfoNceOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
+           return between_views(widened(z), samples,
+                                [&](T queries, T keys) { return info_nce(queries, keys, o).loss; });
+         };
+       }},
+      {"hard-contrastive",
+       false,
+       {{"temperature", HardContrastiveOptions().temperature},
+        {"fraction", HardContrastiveOptions().fraction}},
+       [](const Values& v) -> Made {
+         return [o = HardContrastiveOptions{.temperature = v.at("temperature"),
+                                            .fraction = v.at("fraction")}](T z, T, T samples) {
+           return between_views(widened(z), samples, [&](T queries, T keys) {
+             return hard_contrastive(queries, keys, o).loss;
+           });
+         };
+       }},
+      {"simple-contrastive",
+       false,
+       {{"lambda", SimpleContrastiveOptions().lambda}},
+       [](const Values& v) -> Made {
+         return [o = SimpleContrastiveOptions{.lambda = v.at("lambda")}](T z, T, T samples) {
+           return between_views(widened(z), samples, [&](T queries, T keys) {
+             return simple_contrastive(queries, keys, o).loss;
+           });
+         };
+       }},
       {"icnn",
        true,
        {{"k", double(IcnnOptions().k)}},
@@ -249,7 +281,9 @@ const std::vector<Entry>& entries() {
        {{"temperature", MwOptions().temperature}},
        [](const Values& v) -> Made {
          return [o = MwOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
-           return mw_of_views(widened(z), samples, o);
+           return between_views(l2_normalize(widened(z)), samples, [&](T queries, T keys) {
+             return mw_loss_in_batch(matmul(queries, transpose(keys, 0, 1)), o);
+           });
          };
        }},
       {"robust-contrastive",

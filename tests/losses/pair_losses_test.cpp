@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "core/storage.h"
+#include "losses/info_nce.h"
 #include "losses/mw.h"
 #include "losses/robust_contrastive.h"
 #include "losses/supcon.h"
@@ -84,6 +85,7 @@ TEST_CASE("pair losses: options reach the loss", "[losses]") {
       INFO(option.name);
       double other = option.value + 1.5;
       if (option.name == "k" || option.name == "heads" || option.name == "pairs") other = 2;
+      if (option.name == "fraction") other = 0.7;
       // Of what moves, for which see below.
       if (option.name == "min_temperature" || option.name == "rate" || option.name == "gamma")
         continue;
@@ -186,6 +188,19 @@ TEST_CASE("pair losses: batches as episodes and as rankings of views", "[losses]
                        mw_loss_in_batch(scores(4, 1, 2), options).item();
   CHECK(make_pair_loss("mw", {{"temperature", 0.3}})(z, y, view_ids(4, 3, kCpu)).loss.item() ==
         Approx(three / 3));
+  const Tensor first = slice(z, 0, 0, 6), second = slice(z, 0, 6, 12);
+  CHECK(make_pair_loss("info-nce", {{"temperature", 0.3}})(z, y, samples).loss.item() ==
+        Approx((info_nce(first, second, {.temperature = 0.3}).loss.item() +
+                info_nce(second, first, {.temperature = 0.3}).loss.item()) /
+               2));
+  CHECK(make_pair_loss("hard-contrastive", {{"fraction", 0.4}})(z, y, samples).loss.item() ==
+        Approx((hard_contrastive(first, second, {.fraction = 0.4}).loss.item() +
+                hard_contrastive(second, first, {.fraction = 0.4}).loss.item()) /
+               2));
+  CHECK(make_pair_loss("simple-contrastive", {{"lambda", 0.4}})(z, y, samples).loss.item() ==
+        Approx((simple_contrastive(first, second, {.lambda = 0.4}).loss.item() +
+                simple_contrastive(second, first, {.lambda = 0.4}).loss.item()) /
+               2));
   // One view has no positives.
   CHECK(make_pair_loss("mw")(z, y, view_ids(12, 1, kCpu)).loss.item() == 0);
 }
