@@ -21,12 +21,14 @@ struct AugmentOptions {
   bool random_resized_crop = false;
   ResizedCropOptions resized_crop = {};
   JitterOptions jitter = {};
-  double grayscale = 0;  // probability
+  double rand_affine = 0;  // magnitude of RandAffine, in [0, 1]; 0: none
+  // Probabilities; blur and solarize with the defaults of their classes.
+  double grayscale = 0, blur = 0, solarize = 0;
 };
 
-// resizing, affine, crop, flip, colour jitter, grey, cutout (each where switched on), then
-// normalisation. Areas without image get the data set's fill colour: for CIFAR the mean, which is 0
-// after normalisation, for FashionMNIST and MNIST black.
+// resizing, affine (two kinds), crop, flip, colour jitter, grey, blur, solarize, cutout (each where
+// switched on), then normalisation. Areas without image get the data set's fill colour: for CIFAR
+// the mean, which is 0 after normalisation, for FashionMNIST and MNIST black.
 std::shared_ptr<const Augment> make_augment(const AugmentOptions& options,
                                             const ChannelStatistics& statistics);
 

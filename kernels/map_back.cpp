@@ -63,28 +63,23 @@ void labels_back(CpuContext& ctx, const View& labels, std::span<const Frame> fra
   });
 }
 
-template <class T>
-void boxes_back_as(CpuContext& ctx, const View& boxes, std::span<const BoxBackRow> rows,
-                   const View& out) {
+// Row: BoxBackRow or Affine, one per image.
+template <class T, class Row>
+void map_boxes_as(CpuContext& ctx, const View& boxes, const std::vector<Row>& rows,
+                  const View& out) {
   const T* from = boxes.as<T>();
   T* to = out.as<T>();
   const int64_t per_image = boxes.shape[1];
   parallel_for(ctx, boxes.shape[0] * per_image, kBoxGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      box_back_into(rows[static_cast<size_t>(i / per_image)], from + 4 * i, to + 4 * i);
+      map_box(rows[static_cast<size_t>(i / per_image)], from + 4 * i, to + 4 * i);
   });
 }
 
-template <class T>
-void boxes_forward_as(CpuContext& ctx, const View& boxes, std::span<const Frame> frames,
-                      const View& out) {
-  const T* from = boxes.as<T>();
-  T* to = out.as<T>();
-  const int64_t per_image = boxes.shape[1];
-  parallel_for(ctx, boxes.shape[0] * per_image, kBoxGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      box_forward_into(frames[static_cast<size_t>(i / per_image)].map, from + 4 * i, to + 4 * i);
-  });
+template <class Row>
+void map_boxes(CpuContext& ctx, const View& boxes, const std::vector<Row>& rows, const View& out) {
+  if (boxes.dtype == Dtype::F32) return map_boxes_as<float>(ctx, boxes, rows, out);
+  map_boxes_as<double>(ctx, boxes, rows, out);
 }
 
 }  // namespace
@@ -144,19 +139,22 @@ std::vector<BoxBackRow> box_back_rows(std::span<const Frame> frames, ClipBoxes c
   return rows;
 }
 
+std::vector<Affine> frame_maps(std::span<const Frame> frames) {
+  std::vector<Affine> maps;
+  for (const Frame& frame : frames) maps.push_back(frame.map);
+  return maps;
+}
+
 void boxes_back(CpuContext& ctx, const View& boxes, std::span<const Frame> frames, ClipBoxes clip,
                 const View& out) {
   check_boxes("boxes_back", boxes, frames, out);
-  const std::vector<BoxBackRow> rows = box_back_rows(frames, clip);
-  if (boxes.dtype == Dtype::F32) return boxes_back_as<float>(ctx, boxes, rows, out);
-  boxes_back_as<double>(ctx, boxes, rows, out);
+  map_boxes(ctx, boxes, box_back_rows(frames, clip), out);
 }
 
 void boxes_forward(CpuContext& ctx, const View& boxes, std::span<const Frame> frames,
                    const View& out) {
   check_boxes("boxes_forward", boxes, frames, out);
-  if (boxes.dtype == Dtype::F32) return boxes_forward_as<float>(ctx, boxes, frames, out);
-  boxes_forward_as<double>(ctx, boxes, frames, out);
+  map_boxes(ctx, boxes, frame_maps(frames), out);
 }
 
 void roi_masks_back(CpuContext& ctx, const View& masks, std::span<const Frame> frames,

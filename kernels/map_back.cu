@@ -15,20 +15,12 @@ namespace {
 
 constexpr int kThreads = 256;
 
-template <class T>
+// Row: BoxBackRow or Affine, one per image.
+template <class T, class Row>
 __global__ void __launch_bounds__(kThreads)
-    boxes_back_kernel(const T* boxes, const BoxBackRow* rows, T* out, int64_t count,
-                      int64_t per_image) {
+    map_boxes_kernel(const T* boxes, const Row* rows, T* out, int64_t count, int64_t per_image) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < count) box_back_into(rows[i / per_image], boxes + 4 * i, out + 4 * i);
-}
-
-template <class T>
-__global__ void __launch_bounds__(kThreads)
-    boxes_forward_kernel(const T* boxes, const Affine* maps, T* out, int64_t count,
-                         int64_t per_image) {
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < count) box_forward_into(maps[i / per_image], boxes + 4 * i, out + 4 * i);
+  if (i < count) map_box(rows[i / per_image], boxes + 4 * i, out + 4 * i);
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -90,6 +82,20 @@ LaunchConfig threads_for(int64_t count) {
   return {.grid = divide_up(count, kThreads), .block = kThreads};
 }
 
+template <class Row>
+void map_boxes(CudaContext& ctx, const char* name, const View& boxes, const std::vector<Row>& rows,
+               const View& out) {
+  const int64_t per_image = boxes.shape[1], count = boxes.shape[0] * per_image;
+  if (count == 0) return;
+  const Row* table = send(ctx, rows);
+  if (boxes.dtype == Dtype::F32)
+    launch(ctx, name, map_boxes_kernel<float, Row>, threads_for(count), boxes.as<float>(), table,
+           out.as<float>(), count, per_image);
+  else
+    launch(ctx, name, map_boxes_kernel<double, Row>, threads_for(count), boxes.as<double>(), table,
+           out.as<double>(), count, per_image);
+}
+
 std::vector<DenseBack> dense_rows(std::span<const Frame> frames) {
   return {frames.begin(), frames.end()};
 }
@@ -99,32 +105,13 @@ std::vector<DenseBack> dense_rows(std::span<const Frame> frames) {
 void boxes_back(CudaContext& ctx, const View& boxes, std::span<const Frame> frames, ClipBoxes clip,
                 const View& out) {
   check_boxes("boxes_back", boxes, frames, out);
-  const int64_t per_image = boxes.shape[1], count = boxes.shape[0] * per_image;
-  const std::vector<BoxBackRow> rows = box_back_rows(frames, clip);
-  if (count == 0) return;
-  const BoxBackRow* table = send(ctx, rows);
-  if (boxes.dtype == Dtype::F32)
-    launch(ctx, "boxes_back", boxes_back_kernel<float>, threads_for(count), boxes.as<float>(),
-           table, out.as<float>(), count, per_image);
-  else
-    launch(ctx, "boxes_back", boxes_back_kernel<double>, threads_for(count), boxes.as<double>(),
-           table, out.as<double>(), count, per_image);
+  map_boxes(ctx, "boxes_back", boxes, box_back_rows(frames, clip), out);
 }
 
 void boxes_forward(CudaContext& ctx, const View& boxes, std::span<const Frame> frames,
                    const View& out) {
   check_boxes("boxes_forward", boxes, frames, out);
-  const int64_t per_image = boxes.shape[1], count = boxes.shape[0] * per_image;
-  if (count == 0) return;
-  std::vector<Affine> maps;
-  for (const Frame& frame : frames) maps.push_back(frame.map);
-  const Affine* table = send(ctx, maps);
-  if (boxes.dtype == Dtype::F32)
-    launch(ctx, "boxes_forward", boxes_forward_kernel<float>, threads_for(count), boxes.as<float>(),
-           table, out.as<float>(), count, per_image);
-  else
-    launch(ctx, "boxes_forward", boxes_forward_kernel<double>, threads_for(count),
-           boxes.as<double>(), table, out.as<double>(), count, per_image);
+  map_boxes(ctx, "boxes_forward", boxes, frame_maps(frames), out);
 }
 
 void roi_masks_back(CudaContext& ctx, const View& masks, std::span<const Frame> frames,

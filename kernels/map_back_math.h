@@ -22,6 +22,7 @@ struct BoxBackRow {
   Rect limit;
 };
 std::vector<BoxBackRow> box_back_rows(std::span<const Frame> frames, ClipBoxes clip);
+std::vector<Affine> frame_maps(std::span<const Frame> frames);
 
 template <class T>
 HD void store_box(const Rect& r, T* to) {
@@ -30,7 +31,7 @@ HD void store_box(const Rect& r, T* to) {
 }
 
 template <class T>
-HD void box_back_into(const BoxBackRow& row, const T* box, T* to) {
+HD void map_box(const BoxBackRow& row, const T* box, T* to) {
   const auto clamp = [](double v, double low, double high) {
     return v < low ? low : high < v ? high : v;
   };
@@ -44,7 +45,7 @@ HD void box_back_into(const BoxBackRow& row, const T* box, T* to) {
 
 // The hull by its centre and |M|; the same box as Affine's hull of corners.
 template <class T>
-HD void box_forward_into(const Affine& m, const T* box, T* to) {
+HD void map_box(const Affine& m, const T* box, T* to) {
   const double x = 0.5 * (static_cast<double>(box[0]) + static_cast<double>(box[2]));
   const double y = 0.5 * (static_cast<double>(box[1]) + static_cast<double>(box[3]));
   const double w = 0.5 * (static_cast<double>(box[2]) - static_cast<double>(box[0]));

@@ -3,7 +3,8 @@ include(CheckCXXSourceRuns)
 
 find_program(DITTO_CCACHE ccache)
 if(DITTO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DITTO_CCACHE})
+  # The sloppiness that precompiled headers need: none of our files asks for the time.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${DITTO_CCACHE})
 endif()
 
 set(DITTO_COMPILE_OPTIONS -Wall -Wextra -fno-math-errno)
@@ -53,6 +54,29 @@ function(ditto_target target)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${DITTO_COMPILE_OPTIONS}>"
                                            "$<$<COMPILE_LANGUAGE:CUDA>:${DITTO_NVCC_OPTIONS}>")
   target_link_options(${target} PUBLIC ${DITTO_LINK_OPTIONS})
+endfunction()
+
+# The same for programs and tests. They leave the computing to the libraries, so that the sanitizers' presets add -O0
+# here: optimising instrumented code that runs once took most of their time.
+set(DITTO_OUTER_OPTIONS "" CACHE STRING "Further compiler options for programs and tests")
+function(ditto_outer_target target)
+  ditto_target(${target})
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${DITTO_OUTER_OPTIONS}>")
+endfunction()
+
+# ditto_precompile(target headers...): the standard library's headers, and these, are parsed once for all its files. For
+# the sanitizers' presets: with it, GCC 12 warns of what it inlines from system headers when it optimises, and sources
+# must include what they use, which builds without it show.
+option(DITTO_PRECOMPILE "Precompiled headers for programs and tests" OFF)
+function(ditto_precompile target)
+  if(NOT DITTO_PRECOMPILE)
+    return()
+  endif()
+  target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <cmath> <cstdint> <filesystem> <fstream>
+    <functional> <map> <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <thread> <unordered_map> <vector> ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # for the compiler cache
+  endif()
 endfunction()
 
 # ditto_library(folder LINK targets...): static library ditto_<folder> from folder/**/*.cpp, and with a CUDA backend its

@@ -1,6 +1,5 @@
 #include "apps/classification/embeddings.h"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -89,19 +88,6 @@ double knn_accuracy(const Embeddings& bank, const Embeddings& queries, const Knn
     }
   }
   return double(correct) / double(queries.size());
-}
-
-double isotropy_score(const Embeddings& embeddings) {
-  check(embeddings.size() > 0, "[isotropy] there are no embeddings");
-  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Eigen::MatrixXd v = Eigen::Map<const Matrix>(embeddings.rows.data<float>(),
-                                                     embeddings.size(), embeddings.rows.dim(1))
-                                .cast<double>();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(v.transpose() * v);
-  const Eigen::ArrayXXd projections = (v * solver.eigenvectors()).array();
-  const Eigen::ArrayXd plus = projections.exp().colwise().sum(),
-                       minus = (-projections).exp().colwise().sum();
-  return std::min(plus.minCoeff(), minus.minCoeff()) / std::max(plus.maxCoeff(), minus.maxCoeff());
 }
 
 SimilarityHistogram similarity_histogram(const Embeddings& embeddings, int bins, int64_t most) {

@@ -1,5 +1,5 @@
 // Embeddings of a data set, and what they tell without a classifier: the accuracy of their nearest
-// neighbours, the similarity of pairs, and how evenly they use the space.
+// neighbours and the similarity of pairs (isotropy.h: how evenly they use the space).
 #pragma once
 
 #include <cstdint>
@@ -35,11 +35,6 @@ struct KnnOptions {
 // non-parametric instance discrimination", section 3.4. Equal votes: the smaller class.
 double knn_accuracy(const Embeddings& bank, const Embeddings& queries,
                     const KnnOptions& options = {});
-
-// min / max over directions c of sum_v exp(c . v), c the eigenvectors of V^T V: 1 for a space used
-// alike in all directions. Source: Mu and Viswanath 2018, section 2.1; paper 003, Eq. 4 (printed
-// there as max / min). An eigenvector's sign is arbitrary, so both are taken.
-double isotropy_score(const Embeddings& embeddings);
 
 // Distribution of the cosine similarity of pairs: share of the pairs in each of `bins` equal parts
 // of [-1, 1].

@@ -10,6 +10,7 @@
 #include "apps/classification/analysis.h"
 #include "apps/classification/dry_run.h"
 #include "apps/classification/embeddings.h"
+#include "apps/classification/isotropy.h"
 #include "apps/classification/pretrained.h"
 #include "apps/classification/profile.h"
 #include "apps/classification/sweep_summary.h"

@@ -138,6 +138,10 @@ void declare(Config& config, TrainOptions& o) {
   config.add("scale-high", &o.affine.scale_high, "largest magnification").above(0, 100);
   config.add("shear", &o.affine.shear, "shear by up to this many degrees").range(0, 80);
   config
+      .add("rand-affine", &o.rand_affine,
+           "strength of RandAugment's geometric half, two operations an image; 0: none")
+      .range(0, 1);
+  config
       .add("rrc", &o.rrc,
            "random resized crop, instead of --crop-padding; auto: for images of different sizes")
       .choices({"auto", "on", "off"});
@@ -147,6 +151,8 @@ void declare(Config& config, TrainOptions& o) {
       .range(0, 100);
   config.add("jitter-p", &o.jitter_probability, "that an image is jittered at all").range(0, 1);
   config.add("grayscale", &o.grayscale, "probability that an image loses its colour").range(0, 1);
+  config.add("blur", &o.blur, "probability of a Gaussian blur").range(0, 1);
+  config.add("solarize", &o.solarize, "probability that bright values turn round").range(0, 1);
   config.add("mix", &o.mix, "CutMix and mixup: d2 per group, d1 per replica, d3 and d4 see docs")
       .choices({"none", "d1", "d2", "d3", "d4"});
   config.add("cutmix-alpha", &o.cutmix_alpha, "Beta parameter of CutMix; 0: no CutMix")
@@ -311,6 +317,9 @@ data::AugmentOptions augment_options(const TrainOptions& o) {
   if (o.jitter.size() == 4)
     out.jitter = {o.jitter[0], o.jitter[1], o.jitter[2], o.jitter[3], o.jitter_probability};
   out.grayscale = o.grayscale;
+  out.blur = o.blur;
+  out.solarize = o.solarize;
+  out.rand_affine = o.rand_affine;
   return out;
 }
 

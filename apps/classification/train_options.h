@@ -62,7 +62,7 @@ struct TrainOptions {
   std::string rrc = "auto";  // random resized crop; auto: where images are of different sizes
   double rrc_scale_low = 0.08, rrc_scale_high = 1;
   std::vector<double> jitter;  // brightness, contrast, saturation, hue; or empty
-  double jitter_probability = 1, grayscale = 0;
+  double jitter_probability = 1, grayscale = 0, blur = 0, solarize = 0, rand_affine = 0;
   std::string mix = "none";  // none, d1, d2, d3, d4
   double cutmix_alpha = 1, mixup_alpha = 0, mix_probability = 0.5;
 

@@ -209,9 +209,11 @@ void Option::refuse(const Json& value, const std::string& place) const {
   // The first name that is not a choice, of a list or alone, may be a misspelt one.
   std::string hint;
   for (const Json& item : value.is_array() ? value : Json::array({value}))
-    if (hint.empty() && !choices_.empty() && item.is_string() &&
-        std::find(choices_.begin(), choices_.end(), item) == choices_.end())
-      hint = did_you_mean(item.get<std::string>(), choices_);
+    if (hint.empty() && !choices_.empty() && item.is_string()) {
+      const auto name = item.get<std::string>();
+      if (std::find(choices_.begin(), choices_.end(), name) == choices_.end())
+        hint = did_you_mean(name, choices_);
+    }
   throw UsageError(
       fmt::format("{}: {} is not {}{}", place, shorten(json_line(value), 200), allowed(), hint));
 }

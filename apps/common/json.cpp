@@ -10,6 +10,8 @@
 #include "apps/common/text.h"
 #include "core/error.h"
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace ditto::apps {
 namespace {
 

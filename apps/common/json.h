@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+// Compiled once, in json.cpp: every file that touches a record would compile it again.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace ditto::apps {
 
 // Keeps the order in which keys were inserted.

@@ -1,4 +1,5 @@
 #include "apps/classification/embeddings.h"
+#include "apps/classification/isotropy.h"
 
 #include <cmath>
 

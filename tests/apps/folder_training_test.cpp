@@ -138,6 +138,53 @@ TEST_CASE("folder training: a run does not go on with other data") {
   CHECK(check_same_data_and_program(checkpoint, before) == "");
 }
 
+TEST_CASE("folder training: every option of the augmentation reaches the images") {
+  const TempDir dir;
+  make_folder(dir, 4, 0);
+  // Lighter to the right, so that no change of geometry or colour leaves it as it is.
+  std::string rows;
+  for (int y = 0; y < 24; ++y) {
+    rows += '\0';
+    for (int x = 0; x < 40; ++x)
+      for (const int v : {6 * x, 5 * y, 3 * x + 2 * y}) rows += static_cast<char>(v);
+  }
+  for (int i = 0; i < 4; ++i)
+    testing::write_file(dir / ("train/red/" + std::to_string(1000 + i) + ".png"),
+                        testing::png_file(40, 24, rows));
+  TrainOptions plain = options_for(dir);
+  plain.flip = false;
+  plain.crop_padding = 0;
+  plain.rrc = "off";
+  const DataPair data = load_data(plain.data);
+  const auto seen = [&](const TrainOptions& options) {
+    return augmented_views(options, data.train, 8, 4).inputs.to_vector<float>();
+  };
+  const auto unchanged = seen(plain);
+  const std::vector<std::pair<const char*, std::function<void(TrainOptions&)>>> changes = {
+      {"flip", [](TrainOptions& o) { o.flip = true; }},
+      {"crop-padding", [](TrainOptions& o) { o.crop_padding = 3; }},
+      {"cutout", [](TrainOptions& o) { o.cutout = 4; }},
+      {"rotate", [](TrainOptions& o) { o.affine.degrees = 20; }},
+      {"shear", [](TrainOptions& o) { o.affine.shear = 20; }},
+      {"rand-affine", [](TrainOptions& o) { o.rand_affine = 0.5; }},
+      {"rrc", [](TrainOptions& o) { o.rrc = "on"; }},
+      {"jitter",
+       [](TrainOptions& o) {
+         o.jitter = {0.4, 0.4, 0.4, 0.1};
+       }},
+      {"grayscale", [](TrainOptions& o) { o.grayscale = 1; }},
+      {"blur", [](TrainOptions& o) { o.blur = 1; }},
+      {"solarize", [](TrainOptions& o) { o.solarize = 1; }},
+  };
+  for (const auto& [name, change] : changes) {
+    INFO(name);
+    TrainOptions options = plain;
+    change(options);
+    CHECK(seen(options) != unchanged);
+  }
+  CHECK(seen(plain) == unchanged);
+}
+
 TEST_CASE("folder training: samplers, jitter and their rules") {
   const TempDir dir;
   make_folder(dir, 130, 0);

@@ -45,7 +45,10 @@ TEST_CASE("cuda loader: the batches of the host, up to rounding", "[gpu]") {
            .flip = true,
            .affine = {.degrees = 15, .translate = 0.1},
            .jitter = {0.4, 0.4, 0.4, 0.1, 0.8},
-           .grayscale = 0.2};
+           .rand_affine = 0.2,
+           .grayscale = 0.2,
+           .blur = 0.5,
+           .solarize = 0.3};
   for (const AugmentOptions& augment : {plain, rich})
     for (const bool mixed : {false, true})
       for (const int workers : {0, 2}) {

@@ -65,7 +65,10 @@ std::shared_ptr<const Augment> everything() {
                        .height = 16,
                        .random_resized_crop = true,
                        .jitter = {0.4, 0.4, 0.4, 0.1},
-                       .grayscale = 0.2},
+                       .rand_affine = 0.3,
+                       .grayscale = 0.2,
+                       .blur = 0.5,
+                       .solarize = 0.3},
                       {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}});
 }
 

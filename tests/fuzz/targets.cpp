@@ -89,7 +89,10 @@ void augment(const Tensor& image, uint64_t seed) {
                                .random_resized_crop = rng.chance(0.5),
                                .resized_crop = {},
                                .jitter = {0.4, 0.4, 0.4, 0.1, 0.5},
-                               .grayscale = 0.2};
+                               .rand_affine = 0.4,
+                               .grayscale = 0.2,
+                               .blur = 0.3,
+                               .solarize = 0.3};
   const auto policy = data::make_augment(
       options, {std::vector<float>(channels, 0.5f), std::vector<float>(channels, 0.2f)});
   const data::ScaleJitter jitter(20, 28);
