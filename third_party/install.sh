@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what ditto needs from Debian or Ubuntu packages: only what is missing, so a second run does nothing.
 # Usage: third_party/install.sh [--ci] [--check]
-#   --ci     also what .ci/run needs (clang-format, xz and numpy)
+#   --ci     also what .ci/run needs (clang-format, llvm-addr2line, xz and numpy)
 #   --check  install nothing; exit 1 when something is missing
 # Works as root or through sudo. third_party/README.md lists the packages and what each is for.
 set -euo pipefail
@@ -13,7 +13,7 @@ optional=(ccache dataset-fashion-mnist)
 check_only=0
 for argument in "$@"; do
   case $argument in
-    --ci) required+=(clang-format xz-utils python3-numpy) ;;
+    --ci) required+=(clang-format llvm xz-utils python3-numpy) ;;
     --check) check_only=1 ;;
     *)
       echo "usage: third_party/install.sh [--ci] [--check]" >&2

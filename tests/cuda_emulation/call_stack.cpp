@@ -27,10 +27,9 @@ CallStack CallStack::here() {
 
 std::vector<std::pair<std::string, int>> CallStack::places() const {
   std::vector<std::pair<std::string, int>> out;
-  for (int i = 0; i < count_ && out.size() < 6; ++i) {
-    std::pair<std::string, int> place = symbolise(frames_[static_cast<size_t>(i)]);
-    if (!place.first.empty() && !is_internal(place.first)) out.push_back(std::move(place));
-  }
+  for (auto& place : symbolise({frames_.data(), static_cast<size_t>(count_)}))
+    if (out.size() < 6 && !place.first.empty() && !is_internal(place.first))
+      out.push_back(std::move(place));
   return out;
 }
 
