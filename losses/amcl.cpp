@@ -90,8 +90,9 @@ Tensor AmclHeads::operator()(const Tensor& z, const Tensor& samples, const AmclO
   Tensors projected, temperatures;
   for (const Head& head : heads_) {
     projected.push_back(widened(head.project(z)));
-    const Tensor own = widened(head.own(projected.back())),
-                 other = widened(head.other(projected.back()));
+    // Temperatures of directions: from raw outputs they would pull at the length of the features.
+    const Tensor x = options.normalize ? l2_normalize(projected.back()) : projected.back();
+    const Tensor own = widened(head.own(x)), other = widened(head.other(x));
     const int64_t hidden = own.dim(1);
     const Tensor pairs = reshape(own, {n, 1, hidden}) + reshape(other, {1, n, hidden});
     const Tensor score = widened(head.temperature(reshape(relu(pairs), {n * n, hidden})));

@@ -24,8 +24,9 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
             const AmclOptions& options = {});
 
 // The heads and temperatures of amcl() as a network: each head is a linear layer (d -> d), its
-// temperatures are tau_ij = (2 - 1e-5) sigmoid(MLP(z_i, z_j)) + 1e-5 of that head's output, with
-// one hidden layer, as in the published code. Memory grows with n^2 times the hidden width.
+// temperatures are tau_ij = (2 - 1e-5) sigmoid(MLP(z_i, z_j)) + 1e-5 of that head's output
+// (normalised as for the loss), with one hidden layer, as in the published code. Memory grows with
+// n^2 times the hidden width.
 class AmclHeads : public nn::Module {
  public:
   AmclHeads(int64_t heads, int64_t features, int64_t hidden = 16);
