@@ -31,6 +31,10 @@ TEST_CASE("comp_sum: vectors of the reference sheet", "[losses]") {
     });
     check_vector("comp-sum", 4, 8, dtype,
                  [](const Tensor& z) { return comp_sum(z, labels(), {.tau = 2}); });
+    // Row by row the mean absolute error is what the true class's probability lacks.
+    check_values(
+        "comp-sum", 6,
+        1.0 - comp_sum(shared_logits(dtype), labels(), {.tau = 2, .reduction = Reduction::None}));
     check_vector("comp-sum", 9, -1, dtype,
                  [](const Tensor& z) { return comp_sum(z, labels(), {.tau = 2, .scale = 2}); });
     const Tensor step =
