@@ -3,11 +3,7 @@
 //
 // Descriptors that do not fit each other, a workspace that is too small, misaligned addresses and
 // foreign streams are findings. With a seed other than 0, algorithms that the ranking offers may
-// refuse to run, differently for every shape. Convolutions are plain loops in double, over any
-// strides; inputs are rounded to TF32 where the math type allows it, and algorithms that are not
-// deterministic on hardware sum floats in an order of their own. bfloat16 (NHWC, computed in f32)
-// is summed in float and rounded once; where FMA instructions alone are allowed nothing runs: it
-// lives on the tensor cores.
+// refuse to run, differently for every shape. What they compute: cudnn_convolution.h.
 #include <cudnn.h>
 
 #include <algorithm>
@@ -21,30 +17,12 @@
 
 #include "tests/cuda_emulation/cudart.h"
 #include "tests/cuda_emulation/cudart_runtime.h"
+#include "tests/cuda_emulation/cudnn_convolution.h"
 #include "tests/cuda_emulation/library_double.h"
 
 struct cudnnContext {
   int device = 0;
   cudaStream_t stream = nullptr;
-};
-struct cudnnTensorStruct {
-  bool set = false;
-  cudnnDataType_t type{};
-  cudnnTensorFormat_t format{};
-  int n = 0, c = 0, h = 0, w = 0;
-};
-struct cudnnFilterStruct {
-  bool set = false;
-  cudnnDataType_t type{};
-  cudnnTensorFormat_t format{};
-  int k = 0, c = 0, h = 0, w = 0;
-};
-struct cudnnConvolutionStruct {
-  bool set = false;
-  int pad_h = 0, pad_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, groups = 1;
-  cudnnConvolutionMode_t mode{};
-  cudnnDataType_t compute{};
-  cudnnMathType_t math = CUDNN_DEFAULT_MATH;
 };
 
 namespace ditto::emulation {
@@ -92,46 +70,6 @@ cudnnStatus_t destroy(const char* function, T* object) {
 bool is_supported(cudnnDataType_t type) {
   return type == CUDNN_DATA_FLOAT || type == CUDNN_DATA_DOUBLE || type == CUDNN_DATA_BFLOAT16;
 }
-
-enum class Pass { Forward, BackwardData, BackwardWeights };
-
-// Where element (n, c, h, w) lies.
-struct Layout {
-  int64_t n, c, h, w;
-  int64_t at(int64_t in, int64_t ic, int64_t ih, int64_t iw) const {
-    return in * n + ic * c + ih * h + iw * w;
-  }
-};
-Layout layout(cudnnTensorFormat_t format, int64_t c, int64_t h, int64_t w) {
-  return format == CUDNN_TENSOR_NHWC ? Layout{h * w * c, 1, w * c, c}
-                                     : Layout{c * h * w, h * w, w, 1};
-}
-
-struct Problem {
-  Pass pass{};
-  cudnnTensorStruct x, y;
-  cudnnFilterStruct w;
-  cudnnConvolutionStruct conv;
-
-  bool wide() const { return x.type == CUDNN_DATA_DOUBLE; }
-  bool narrow() const { return x.type == CUDNN_DATA_BFLOAT16; }
-  size_t element() const { return wide() ? 8 : narrow() ? 2 : 4; }
-  size_t x_bytes() const { return element() * static_cast<size_t>(x.n) * x.c * x.h * x.w; }
-  size_t y_bytes() const { return element() * static_cast<size_t>(y.n) * y.c * y.h * y.w; }
-  size_t w_bytes() const { return element() * static_cast<size_t>(w.k) * w.c * w.h * w.w; }
-  // Different for every problem and algorithm.
-  uint64_t hash(int algorithm) const {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (int64_t value :
-         {int64_t{static_cast<int>(pass)}, int64_t{algorithm}, int64_t{x.n}, int64_t{x.c},
-          int64_t{x.h}, int64_t{x.w}, int64_t{w.k}, int64_t{w.h}, int64_t{w.w},
-          int64_t{conv.stride_h}, int64_t{conv.groups}, int64_t{conv.dilation_h}}) {
-      hash = (hash ^ static_cast<uint64_t>(value)) * 0x100000001b3;
-      hash ^= hash >> 29;
-    }
-    return hash;
-  }
-};
 
 std::string text(int a, int b, int c, int d) {
   return "(" + std::to_string(a) + ", " + std::to_string(b) + ", " + std::to_string(c) + ", " +
@@ -223,80 +161,6 @@ cudnnStatus_t rank(const char* function, const Problem& problem, int count, int 
   return CUDNN_STATUS_SUCCESS;
 }
 
-// What one (image, output pixel, tap) adds to the sums: `first` is dy or x, `second` x or w,
-// already widened. The bytes were checked against their buffers, and this is the hot loop of many
-// tests: it is not instrumented again.
-template <class Sum>
-[[gnu::no_sanitize("address", "undefined")]] void add_products(
-    Pass pass, int co, int ci, int groups, const Sum* first, const Sum* second, Sum* sums,
-    int64_t in_x, int64_t x_step, int64_t in_y, int64_t y_step, int64_t in_w, int64_t w_row,
-    int64_t w_step) {
-  for (int o = 0; o < co * groups; ++o) {
-    const int64_t x = in_x + o / co * ci * x_step, y = in_y + o * y_step, w = in_w + o * w_row;
-    if (pass == Pass::Forward) {
-      Sum sum = 0;
-      for (int c = 0; c < ci; ++c) sum += first[x + c * x_step] * second[w + c * w_step];
-      sums[y] += sum;
-    } else if (pass == Pass::BackwardData) {
-      const Sum gradient = first[y];
-      for (int c = 0; c < ci; ++c) sums[x + c * x_step] += gradient * second[w + c * w_step];
-    } else {
-      const Sum gradient = first[y];
-      for (int c = 0; c < ci; ++c) sums[w + c * w_step] += gradient * second[x + c * x_step];
-    }
-  }
-}
-
-struct Bfloat {
-  uint16_t bits = 0;
-  explicit Bfloat(double value) : bits(to_bf16(static_cast<float>(value))) {}
-  explicit operator float() const { return from_bf16(bits); }
-  explicit operator double() const { return static_cast<double>(from_bf16(bits)); }
-};
-
-template <class T, class Sum>
-void compute(const Problem& p, const T* first, const T* second, T* out, double alpha, double beta,
-             int64_t first_image) {
-  const bool tf32 = sizeof(T) == 4 && p.conv.math != CUDNN_FMA_MATH;
-  const auto widened = [tf32](const T* values, size_t bytes) {
-    std::vector<Sum> sums(bytes / sizeof(T));
-    for (size_t i = 0; i < sums.size(); ++i)
-      sums[i] = tf32 ? static_cast<Sum>(to_tf32(static_cast<float>(values[i])))
-                     : static_cast<Sum>(values[i]);
-    return sums;
-  };
-  const bool forward = p.pass == Pass::Forward, weights = p.pass == Pass::BackwardWeights;
-  const std::vector<Sum> left = widened(first, forward ? p.x_bytes() : p.y_bytes());
-  const std::vector<Sum> right = widened(second, weights ? p.x_bytes() : p.w_bytes());
-  const size_t count = (forward ? p.y_bytes() : weights ? p.w_bytes() : p.x_bytes()) / sizeof(T);
-  std::vector<Sum> sums(count);
-
-  const Layout x = layout(p.x.format, p.x.c, p.x.h, p.x.w);
-  const Layout y = layout(p.y.format, p.y.c, p.y.h, p.y.w);
-  const Layout w = layout(p.w.format, p.w.c, p.w.h, p.w.w);
-  const bool flipped = p.conv.mode == CUDNN_CONVOLUTION;
-  for (int64_t image = 0; image < p.x.n; ++image) {
-    const int64_t n = (image + first_image) % p.x.n;
-    for (int oh = 0; oh < p.y.h; ++oh)
-      for (int ow = 0; ow < p.y.w; ++ow)
-        for (int r = 0; r < p.w.h; ++r) {
-          const int ih = oh * p.conv.stride_h - p.conv.pad_h + r * p.conv.dilation_h;
-          if (ih < 0 || ih >= p.x.h) continue;
-          for (int s = 0; s < p.w.w; ++s) {
-            const int iw = ow * p.conv.stride_w - p.conv.pad_w + s * p.conv.dilation_w;
-            if (iw < 0 || iw >= p.x.w) continue;
-            const int row = flipped ? p.w.h - 1 - r : r, column = flipped ? p.w.w - 1 - s : s;
-            add_products(p.pass, p.w.k / p.conv.groups, p.w.c, p.conv.groups, left.data(),
-                         right.data(), sums.data(), x.at(n, 0, ih, iw), x.c, y.at(n, 0, oh, ow),
-                         y.c, w.at(0, 0, row, column), w.n, w.c);
-          }
-        }
-  }
-  for (size_t i = 0; i < count; ++i)
-    out[i] = static_cast<T>(alpha * static_cast<double>(sums[i]) +
-                            (beta == 0 ? 0.0 : beta * static_cast<double>(out[i])));
-}
-
 struct Call {
   const char* name;
   cudnnHandle_t handle;
@@ -345,22 +209,7 @@ cudnnStatus_t run(const Problem& p, const Call& call) {
   const cudaError_t error = enqueue(call.handle->stream, call.name, std::move(accesses), [=] {
     if (needed > 0) std::memset(call.workspace, 0xaa, needed);
     const int64_t start = stable ? 0 : static_cast<int64_t>(runtime().rng() >> 1);
-    if (p.wide())
-      compute<double, double>(p, static_cast<const double*>(call.first),
-                              static_cast<const double*>(call.second),
-                              static_cast<double*>(call.out), alpha, beta, 0);
-    else if (p.narrow())
-      compute<Bfloat, float>(p, static_cast<const Bfloat*>(call.first),
-                             static_cast<const Bfloat*>(call.second),
-                             static_cast<Bfloat*>(call.out), alpha, beta, start);
-    else if (stable)
-      compute<float, double>(p, static_cast<const float*>(call.first),
-                             static_cast<const float*>(call.second), static_cast<float*>(call.out),
-                             alpha, beta, 0);
-    else
-      compute<float, float>(p, static_cast<const float*>(call.first),
-                            static_cast<const float*>(call.second), static_cast<float*>(call.out),
-                            alpha, beta, start);
+    convolve(p, call.first, call.second, call.out, alpha, beta, stable, start);
   });
   return error == cudaSuccess ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED;
 }
