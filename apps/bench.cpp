@@ -280,6 +280,8 @@ int main(int argc, char** argv) {
         const ditto::DeviceChoice choice = use(options.compute);
         if (!choice.note.empty()) fmt::print(stderr, "{}\n", choice.note);
         options.device = choice.device;
+        if (options.cost && !choice.device.is_cpu())
+          throw UsageError("cost is in CPU seconds: it needs --device cpu");
         idle_bytes = resident_bytes();
         if (options.what == "augment")
           bench_data(options, cifar_benches(options.batch));

@@ -7,22 +7,25 @@
 // the image was turned, where a hull of the hull would grow. Errors grow by hull_condition().
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/frame.h"
 #include "core/host_device.h"
 
 namespace ditto {
 
-// By how much an error in a box's sides can grow on the way back, in the best units for either
-// side: 1 for maps that scale, mirror or turn by 90 degrees, tan(45 degrees + angle) for a
-// rotation, infinite at 45 degrees.
+// By how much a relative error of the sides of a square's hull can grow on the way back, the
+// largest row sum of ||M|^-1| |M|: 1 for maps that scale, mirror or turn by 90 degrees, tan(45
+// degrees + angle) for a rotation (infinite at 45 degrees), 1 + 2 tan(angle) for a shear.
 inline double hull_condition(const Affine& map) {
-  const double straight = std::sqrt(std::fabs(map.a * map.e)),
-               crossed = std::sqrt(std::fabs(map.b * map.d));
-  return (straight + crossed) / std::fabs(straight - crossed);
+  const double a = std::fabs(map.a), b = std::fabs(map.b), d = std::fabs(map.d),
+               e = std::fabs(map.e);
+  return (a * e + b * d + 2 * std::max(b * e, a * d)) / std::fabs(a * e - b * d);
 }
 
-// Rotations of up to 15 degrees (detection.md 3.1): what a policy may draw whose boxes have to come
-// back for a loss.
+// Rotations of up to 15 degrees (detection.md 3.1), or shears of up to 20: what a policy may draw
+// whose boxes have to come back for a loss.
 inline constexpr double kLossHullCondition = 1.7320508076;
 
 // The way back of boxes from one frame, prepared: x y w h by two linear maps.

@@ -145,6 +145,17 @@ void CudaContext::resize(Scratch& scratch, int64_t bytes) {
   scratch = {cuda_allocate(*this, bytes, stream_), bytes, stream_};
 }
 
+void CudaContext::leave_stream(cudaStream_t next) {
+  for (Scratch* scratch : {&workspace_, &cublas_workspace_})
+    if (scratch->stream == stream_ && stream_ != next) {
+      const Scratch old = std::exchange(*scratch, {});
+      cuda_release(index_, old.memory, old.bytes, old.stream);
+    }
+  // Another stream may have this one's address some day.
+  cublas_stream_ = cudnn_stream_ = nullptr;
+  stream_ = next;
+}
+
 void* CudaContext::workspace(int64_t bytes) {
   if (bytes > workspace_.bytes || workspace_.stream != stream_)
     resize(workspace_, std::max(bytes, workspace_.bytes));

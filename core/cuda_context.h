@@ -44,6 +44,9 @@ class CudaContext {
   // place.
   cudaStream_t stream() const { return stream_; }
   void set_stream(cudaStream_t stream) { stream_ = stream; }
+  // The same, for good: scratch memory of the stream so far is released, for that stream may be
+  // destroyed next.
+  void leave_stream(cudaStream_t next);
 
   // Whether work of this thread is recorded into a graph (core/cuda_graph.h) and not run.
   bool capturing() const;

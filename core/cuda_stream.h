@@ -47,14 +47,14 @@ class Event {
 
 // While it lives, the calling thread's context of the stream's device works on that stream. Memory
 // that is allocated meanwhile is ordered by this stream: before another stream uses it, order the
-// two by an Event.
+// two by an Event, and release it before the stream is destroyed.
 class StreamGuard {
  public:
   explicit StreamGuard(const Stream& stream)
       : context_(cuda_context(stream.device())), previous_(context_.stream()) {
     context_.set_stream(stream.get());
   }
-  ~StreamGuard() { context_.set_stream(previous_); }
+  ~StreamGuard() { context_.leave_stream(previous_); }
   StreamGuard(const StreamGuard&) = delete;
   StreamGuard& operator=(const StreamGuard&) = delete;
 

@@ -28,7 +28,12 @@ struct NearestMap {
             frame.height};
   }
   // The way back, from the canvas to the source.
-  static NearestMap back(const Frame& frame) { return of(frame.inverse()); }
+  // What lies beside the part of the canvas that shows the source (padding) stays there.
+  static NearestMap back(const Frame& frame) {
+    NearestMap map = of(frame.inverse());
+    map.area = frame.visible;
+    return map;
+  }
 };
 
 // A NearestMap with its limits in whole pixels, on both devices.

@@ -108,7 +108,8 @@ class BatchQueue {
     check(options.batch >= 1, "[loader] batch must be at least 1, got", options.batch);
     check(options.workers >= 0 && options.workers <= 1024,
           "[loader] workers must be in [0, 1024], got", options.workers);
-    check(options.prefetch >= 0, "[loader] prefetch must not be negative, got", options.prefetch);
+    check(options.prefetch >= 0 && options.prefetch <= 4096,
+          "[loader] prefetch must be 0 to 4096 batches, got", options.prefetch);
     return options;
   }
 

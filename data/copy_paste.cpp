@@ -76,6 +76,7 @@ std::optional<Paste> draw_paste(const PasteOptions& options, Rng& rng, const Ins
 }
 
 Tensor paste_weights(const Rle& mask, double soften) {
+  check(soften >= 0 && soften <= 1000, "[copy_paste] soften must be 0 to 1000 pixels, got", soften);
   const std::vector<uint8_t> set = mask.decode();
   const Tensor out = Tensor::empty({mask.height, mask.width});
   std::ranges::copy(set, out.data<float>());

@@ -26,6 +26,11 @@ InstanceDataset::InstanceDataset(std::string name, std::shared_ptr<const ImageRe
   check(reader_ != nullptr, "[dataset] needs a reader:", name_);
   check(!statistics_.mean.empty() && statistics_.mean.size() == statistics_.std.size(),
         "[dataset] statistics need one mean and std per channel:", name_);
+  check(channels() <= kernels::kMaxChannels, "[dataset] at most", kernels::kMaxChannels,
+        "channels, got", channels(), "in", name_);
+  for (const float deviation : statistics_.std)
+    check(deviation > 0, "[dataset] a standard deviation must be above 0, got", deviation, "in",
+          name_);
   std::vector<InstanceId> ids;
   for (const AnnotatedImage& image : images) {
     check(image.width >= 1 && image.height >= 1,
@@ -120,7 +125,8 @@ InstanceDataset InstanceDataset::split(Split which, int64_t test, uint64_t seed)
 Instances instances_of_map(const Tensor& map, int64_t image, int64_t label) {
   check(map.defined() && map.rank() == 2 && map.dtype() == Dtype::U8 && map.is_contiguous(),
         "[instances] a map of objects must be u8 (H, W), got", map);
-  const int height = static_cast<int>(map.dim(0)), width = static_cast<int>(map.dim(1));
+  const int height = static_cast<int>(map.dim(0));
+  const int width = height == 0 ? 0 : static_cast<int>(map.dim(1));  // nothing to read
   const uint8_t* pixels = map.data<uint8_t>();
   // Columns are followed eight at a time: a walk down one column meets a new cache line per pixel.
   constexpr int kTogether = 8;

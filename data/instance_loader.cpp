@@ -42,7 +42,8 @@ class InstanceLoader::State {
                  return make(epoch, index, items);
                }) {
     check(augment_ && fallback_, "[loader] needs an augmentation and a fallback");
-    check(options.divisor >= 1, "[loader] divisor must be at least 1, got", options.divisor);
+    check(options.divisor >= 1 && options.divisor <= 65536,
+          "[loader] divisor must be 1 to 65536, got", options.divisor);
     check(options.width >= 0 && options.height >= 0 && (options.width > 0) == (options.height > 0),
           "[loader] width and height of the canvas must both be given, got", options.width,
           options.height);

@@ -35,8 +35,9 @@ struct InstanceLoaderOptions {
   int prefetch = 0;  // batches made ahead; 0: two per worker
   uint64_t seed = 0;
   bool pinned = false;  // batches in pinned memory
-  // Sides of the batch are the next multiples of `divisor`, or always width x height (0: as large
-  // as it takes). Images lie in the upper left corner; the rest is the fill colour.
+  // Sides of the batch are multiples of `divisor` (up to 65536): the next ones of the largest
+  // image, or always of width x height (0: as large as it takes). Images lie in the upper left
+  // corner; the rest is the fill colour.
   int divisor = 32;
   int width = 0, height = 0;
   SurvivalRules survival = {};

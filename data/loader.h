@@ -58,8 +58,8 @@ class DataLoader {
   // Throws "[loader] ..." on options out of range or a sampler for another number of images. The
   // workers read what is not in memory. The augmentation must then give every image the data set's
   // height() x width(); an image that cannot be read and is to be left out leaves out its row (all
-  // rows, where it has replicas), so that a batch may be smaller. A batch that would be empty is an
-  // error.
+  // rows, where it has replicas), so that a batch may be smaller. A batch of which nothing is left
+  // is passed over.
   DataLoader(ImageDataset dataset, std::shared_ptr<const Sampler> sampler,
              std::shared_ptr<const Augment> augment, const LoaderOptions& options);
   ~DataLoader();
@@ -68,9 +68,7 @@ class DataLoader {
 
   // The next batch, or nothing at the end of the epoch; the call after that starts the next epoch.
   // An exception in a worker is thrown here, when its batch is due; a further call tries that batch
-  // again. Throws when an epoch has no batch at all. A batch of which no
-  // image can be read (data sets that leave out bad images) is passed over. One thread may call
-  // this.
+  // again. Throws when an epoch has no batch at all. One thread may call this.
   std::optional<Batch> next();
 
   // Batches of the current epoch.

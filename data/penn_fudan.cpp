@@ -129,8 +129,10 @@ InstanceDataset load_penn_fudan(const fs::path& root, const PennFudanOptions& op
     }
     files.push_back(path);
   }
+  std::string all;
+  for (const std::string& line : problems.list()) all += "\n  " + line;
   check(!images.empty(), "[penn_fudan] no images in",
-        printable((canonical / "PNGImages").string()));
+        printable((canonical / "PNGImages").string()) + all);
   InstanceDataset dataset("penn-fudan",
                           std::make_shared<ImageFiles>(std::move(files), canonical,
                                                        options.on_bad_image, options.cache),

@@ -115,6 +115,7 @@ GroupedSampler::GroupedSampler(int64_t n, int replicas, uint64_t seed, bool full
 }
 
 std::vector<SampleItem> GroupedSampler::order(int64_t epoch) const {
+  check(epoch >= 0, "[sampler] epoch must not be negative, got", epoch);
   const std::vector<int64_t> images = permutation(seed_, full_pass_ ? epoch : epoch / replicas_);
   std::span<const int64_t> shown(images);
   if (!full_pass_) {

@@ -56,7 +56,9 @@ class Transform {
 
   // First *this, then `next`. The result of applying both in turn, but with one resampling: what an
   // earlier canvas cut off stays cut off, and everything outside the image is the fill colour of
-  // *this, changed like any pixel. Throws when `next` was made for another size.
+  // *this, changed like any pixel. Where a turn or shear follows a cut, its upright hull is what is
+  // left; where one joins a reduction in size, pixels are sampled bilinearly and not averaged, so
+  // that strong reductions alias. Throws when `next` was made for another size.
   Transform then(const Transform& next) const;
   // Becomes then(next).
   Transform& append(const Transform& next);

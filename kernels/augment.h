@@ -35,8 +35,9 @@ struct AugmentRow {
   int64_t source = 0;   // row of `images`
   Affine inverse = {};  // canvas -> source
   Rect clip = kEverywhere;
-  // Part of the source, where finite: nothing else of it is shown or blended in, and an upright map
-  // averages over the source pixels that an output pixel covers (kernels/resample.h).
+  // Part of the source, where finite: of an upright map nothing else is shown or blended in, and it
+  // averages over the source pixels that an output pixel covers (kernels/resample.h). A map that
+  // turns or shears does neither: it samples bilinearly, from all of the source.
   Rect area = kEverywhere;
   std::span<const ColourChange> colours = {};
   std::span<const Erase> erase = {};

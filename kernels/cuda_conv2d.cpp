@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -169,8 +171,14 @@ struct BackwardWeights {
 
 std::atomic<int64_t>& workspace_limit() {
   static std::atomic<int64_t> limit{[] {
-    const char* text = std::getenv("DITTO_CUDNN_WORKSPACE");
-    return text && *text ? std::strtoll(text, nullptr, 10) : int64_t{256} << 20;
+    const char* variable = std::getenv("DITTO_CUDNN_WORKSPACE");
+    int64_t bytes = int64_t{256} << 20;
+    if (!variable || !*variable) return bytes;
+    const std::string_view text = variable;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+    check(error == std::errc() && end == text.data() + text.size() && bytes >= 0,
+          "[conv2d] DITTO_CUDNN_WORKSPACE must be a number of bytes, got", text);
+    return bytes;
   }()};
   return limit;
 }
@@ -200,6 +208,11 @@ struct Plan {
 
 thread_local std::string last_plan;
 
+// cuDNN 9 has a dozen statuses of this kind, which say why.
+bool not_supported(cudnnStatus_t status) {
+  return CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
+}
+
 template <class Operation>
 Plan prepare(CudaContext& ctx, const Key& key) {
   Plan plan;
@@ -215,7 +228,7 @@ Plan prepare(CudaContext& ctx, const Key& key) {
   int count = 0;
   const cudnnStatus_t status =
       Operation::rank(ctx.cudnn(), *plan.descriptors, 2 * Operation::kCount, &count, ranked);
-  if (status == CUDNN_STATUS_NOT_SUPPORTED) {
+  if (not_supported(status)) {
     plan.refused = "all: not supported";
     return plan;
   }
@@ -283,7 +296,7 @@ bool run_cudnn(CudaContext& ctx, const Conv2dShape& s, const T* first, const T* 
                   (plan.refused.empty() ? "" : " (refused: " + plan.refused + ")");
       return true;
     }
-    if (status != CUDNN_STATUS_NOT_SUPPORTED) cudnn_check(status, Operation::kCall, s);
+    if (!not_supported(status)) cudnn_check(status, Operation::kCall, s);
     plan.refuse(best.algorithm, "not supported");
     plan.candidates.erase(plan.candidates.begin());
   }

@@ -34,7 +34,8 @@ struct RowPlan {
     const int64_t spread = ((columns + lanes - 1) / lanes | 1) * lanes;
     const int64_t row = lanes == kWarp ? columns : spread;
     const int64_t bytes = row * block_rows * tiles * size;
-    if (bytes <= kFreeSharedBytes) {
+    // The kernels have a few words of static shared memory besides, which count too.
+    if (bytes <= kFreeSharedBytes - 256) {
       pitch = static_cast<int>(row);
       shared_bytes = bytes;
     } else {

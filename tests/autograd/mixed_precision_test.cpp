@@ -12,6 +12,7 @@
 #include "nn/init.h"
 #include "nn/optim/sgd.h"
 #include "tests/support/catch.h"
+#include "tests/support/distance.h"
 
 namespace ditto {
 namespace {
@@ -25,13 +26,7 @@ Tensor noise(const Shape& shape, uint64_t seed, double scale = 1) {
 
 // Largest difference, relative to the largest value.
 double distance(const Tensor& a, const Tensor& b) {
-  const auto x = a.detach().to_vector<double>(), y = b.detach().to_vector<double>();
-  double most = 0, largest = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    most = std::max(most, std::fabs(x[i] - y[i]));
-    largest = std::max(largest, std::fabs(y[i]));
-  }
-  return most / largest;
+  return testing::relative_distance(a.detach().to_vector<double>(), b.detach().to_vector<double>());
 }
 
 // Two roundings to bf16's 8 bits.

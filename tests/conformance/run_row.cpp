@@ -1,5 +1,7 @@
 #include "tests/conformance/run_row.h"
 
+#include "tests/support/distance.h"
+
 #include <cmath>
 #include <cstring>
 
@@ -61,20 +63,10 @@ bool same_bytes(const Result& a, const Result& b) {
   return true;
 }
 
-double distance(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double worst = 0, largest = 1e-30;
-  for (size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
-    largest = std::max(largest, std::fabs(b[i]));
-  }
-  return worst / largest;
-}
-
 double distance(const Result& a, const Result& b) {
-  double worst = distance(a.value, b.value);
+  double worst = testing::relative_distance(a.value, b.value);
   for (size_t i = 0; i < a.grads.size(); ++i)
-    worst = std::max(worst, distance(a.grads[i], b.grads[i]));
+    worst = std::max(worst, testing::relative_distance(a.grads[i], b.grads[i]));
   return worst;
 }
 

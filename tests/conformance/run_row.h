@@ -19,7 +19,6 @@ Result run(const Row& row, const Tensors& inputs);
 bool same_bytes(const std::vector<double>& a, const std::vector<double>& b);
 bool same_bytes(const Result& a, const Result& b);
 // Largest difference relative to the largest value of b; infinite where a has a NaN.
-double distance(const std::vector<double>& a, const std::vector<double>& b);
 double distance(const Result& a, const Result& b);
 
 // cuDNN's fastest algorithms add up in the order of arrival; several checks compare bytes.

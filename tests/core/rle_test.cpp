@@ -183,3 +183,10 @@ TEST_CASE("warp: flips, shifts and their way back are exact") {
     CHECK(warp(warp(mask, NearestMap::of(large)), NearestMap::back(large)) == mask);
   }
 }
+
+TEST_CASE("rle warp: what is predicted in the padding of a cut image is not of the image") {
+  const Frame frame =
+      Frame::identity(10, 10).then({1, 0, -4, 0, 1, -4}, 4, 4).then({1, 0, 2, 0, 1, 2}, 8, 8);
+  const Rle everything = Rle::rectangle({0, 0, 8, 8}, 8, 8);
+  CHECK(warp(everything, NearestMap::back(frame)) == Rle::rectangle({4, 4, 8, 8}, 10, 10));
+}

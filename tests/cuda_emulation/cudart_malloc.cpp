@@ -138,7 +138,10 @@ cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t handle) {
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t handle) {
   return api_call("cudaFreeAsync", [&](Runtime& rt) {
     Stream* stream = rt.stream(handle);
-    if (!stream) return cudaErrorInvalidResourceHandle;
+    if (!stream) {  // undefined on hardware
+      report_call("invalid-free", "cudaFreeAsync", CallStack::here(), "on a destroyed stream");
+      return cudaErrorInvalidResourceHandle;
+    }
     if (!pointer) return cudaSuccess;
     Allocation* buffer = nullptr;
     if (const cudaError_t error = claim(pointer, &buffer, "cudaFreeAsync"); error != cudaSuccess)

@@ -126,6 +126,12 @@ Refusal refusal(const Problem& problem, int algorithm) {
   return draw % 8 == 0 ? Refusal::Workspace : draw % 8 <= 2 ? Refusal::Run : Refusal::None;
 }
 
+// The status of a refusal: the general one, or one of those that say why.
+cudnnStatus_t refused(const Problem& problem, int algorithm) {
+  return problem.hash(algorithm) / 8 % 2 == 0 ? CUDNN_STATUS_NOT_SUPPORTED
+                                              : CUDNN_STATUS_NOT_SUPPORTED_SHAPE;
+}
+
 size_t workspace_bytes(const Problem& problem, int algorithm) {
   return algorithm == 0 ? 0 : 1000 + problem.hash(0) % 5000 + problem.w_bytes();
 }
@@ -133,7 +139,7 @@ size_t workspace_bytes(const Problem& problem, int algorithm) {
 cudnnStatus_t query_workspace(const char* function, const Problem& problem, int algorithm,
                               size_t* bytes) {
   if (library_failure(function) || !exists(algorithm)) return CUDNN_STATUS_NOT_SUPPORTED;
-  if (refusal(problem, algorithm) == Refusal::Workspace) return CUDNN_STATUS_NOT_SUPPORTED;
+  if (refusal(problem, algorithm) == Refusal::Workspace) return refused(problem, algorithm);
   *bytes = workspace_bytes(problem, algorithm);
   return CUDNN_STATUS_SUCCESS;
 }
@@ -177,8 +183,8 @@ struct Call {
 cudnnStatus_t run(const Problem& p, const Call& call) {
   if (!is_live(call.handle)) return CUDNN_STATUS_NOT_INITIALIZED;
   if (library_failure(call.name)) return CUDNN_STATUS_EXECUTION_FAILED;
-  if (!exists(call.algorithm) || refusal(p, call.algorithm) != Refusal::None)
-    return CUDNN_STATUS_NOT_SUPPORTED;
+  if (!exists(call.algorithm)) return CUDNN_STATUS_NOT_SUPPORTED;
+  if (refusal(p, call.algorithm) != Refusal::None) return refused(p, call.algorithm);
   if (!call.alpha || !call.beta || !call.first || !call.second || !call.out)
     return CUDNN_STATUS_BAD_PARAM;
   const CallStack stack = CallStack::here();
@@ -251,6 +257,8 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
       return "CUDNN_STATUS_BAD_PARAM";
     case CUDNN_STATUS_NOT_SUPPORTED:
       return "CUDNN_STATUS_NOT_SUPPORTED";
+    case CUDNN_STATUS_NOT_SUPPORTED_SHAPE:
+      return "CUDNN_STATUS_NOT_SUPPORTED_SHAPE";
     case CUDNN_STATUS_ALLOC_FAILED:
       return "CUDNN_STATUS_ALLOC_FAILED";
     case CUDNN_STATUS_INTERNAL_ERROR:

@@ -4,6 +4,7 @@
 #include "data/augment.h"
 #include "data/loader.h"
 #include "tests/support/cuda.h"
+#include "tests/support/distance.h"
 
 namespace ditto::data {
 namespace {
@@ -27,12 +28,7 @@ std::unique_ptr<DataLoader> make_loader(const ImageDataset& dataset, const Augme
 }
 
 double distance(const Tensor& a, const Tensor& b) {
-  const auto x = a.to_vector<float>(), y = b.to_vector<float>();
-  REQUIRE(x.size() == y.size());
-  double worst = 0;
-  for (size_t i = 0; i < x.size(); ++i)
-    worst = std::max(worst, std::fabs(double(x[i]) - double(y[i])));
-  return worst;
+  return testing::max_distance(a.to_vector<float>(), b.to_vector<float>());
 }
 
 }  // namespace

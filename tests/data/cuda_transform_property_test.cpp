@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::data;
 using namespace ditto::testing;
 
-TEST_CASE("property: chains of up to six transforms, CUDA as CPU") {
+TEST_CASE("property: chains of up to six transforms, CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const int64_t channels : {1, 3})
     for (uint64_t seed = 0; seed < 6; ++seed) {

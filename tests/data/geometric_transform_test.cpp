@@ -158,7 +158,8 @@ TEST_CASE("shear along y, and the limits that boxes of a loss need") {
   }
   CHECK((most <= tangent && most > 0.97 * tangent));
   check_boxes_come_back({.degrees = 15, .translate = 0.5, .scale_low = 0.1, .scale_high = 9});
-  check_boxes_come_back({.shear = 40});  // one shear alone is undone exactly
+  check_boxes_come_back({.shear = 20});
+  REQUIRE_THROWS_WITH(check_boxes_come_back({.shear = 21}), contains("shear 21"));
   REQUIRE_THROWS_WITH(check_boxes_come_back({.degrees = 15.1}),
                       contains("rotation by up to 15.1 degrees (at most 15)"));
   REQUIRE_THROWS_WITH(check_boxes_come_back({.degrees = 15, .shear = 5}), contains("shear 5"));
@@ -200,6 +201,9 @@ TEST_CASE("boxes come back through the inverse of the hull") {
   }
   CHECK(hull_condition(Affine::rotation(std::numbers::pi / 12)) == Approx(kLossHullCondition));
   CHECK(hull_condition({-3, 0, 5, 0, 0.1, 2}) == 1);
+  // An error of 1 in the height of a box that was sheared by 80 degrees is one of 5.67 in its
+  // width.
+  CHECK(hull_condition({1, std::tan(80 * std::numbers::pi / 180), 0, 0, 1, 0}) > 10);
   CHECK(hull_condition({0, 2, 5, 3, 0, 2}) == 1);
   REQUIRE_THROWS_WITH(box_back(Affine::rotation(std::numbers::pi / 4), box),
                       contains("[box_back] boxes cannot be brought back"));

@@ -607,9 +607,12 @@ TEST_CASE("loader: pinned batches hold the same") {
   DataLoader plain(data, sampler, full_augment(data), options);
   options.pinned = true;
   DataLoader pinned(data, sampler, full_augment(data), options);
+  int batches = 0;
   while (const auto batch = plain.next()) {
     const auto other = pinned.next();
     REQUIRE(other);
     CHECK(content(*batch) == content(*other));
+    ++batches;
   }
+  CHECK(batches == 4);
 }

@@ -108,6 +108,7 @@ TEST_CASE("samplers: errors") {
   REQUIRE_THROWS_WITH(GroupedSampler(4, 0, 0), contains("replicas must be in [1, 256], got 0"));
   REQUIRE_THROWS_WITH(GroupedSampler(4, 257, 0), contains("257"));
   REQUIRE_THROWS_WITH(RandomSampler(4, 0).order(-1), contains("epoch"));
+  REQUIRE_THROWS_WITH(GroupedSampler(4, 2, 0).order(-1), contains("epoch"));
 }
 
 TEST_CASE("ra sampler: the order of DeiT's and torchvision's class") {

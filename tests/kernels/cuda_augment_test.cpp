@@ -70,7 +70,7 @@ struct Rows {
 
 }  // namespace
 
-TEST_CASE("augment: CUDA as CPU, every kind of map, colour and erased area") {
+TEST_CASE("augment: CUDA as CPU, every kind of map, colour and erased area", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::U8, Dtype::F32})
     for (const int64_t channels : {1, 2, 3, 4})
@@ -89,7 +89,7 @@ TEST_CASE("augment: CUDA as CPU, every kind of map, colour and erased area") {
       }
 }
 
-TEST_CASE("augment on CUDA: bad rows throw at once, tables outlive the call") {
+TEST_CASE("augment on CUDA: bad rows throw at once, tables outlive the call", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   const Array pixels = random_indices({3, 8, 8, 3}, Dtype::U8, 1, 256),

@@ -15,7 +15,7 @@ const Shape kShapes[] = {{0, 4},    {1, 1},    {31, 1},  {33, 3},
 
 }  // namespace
 
-TEST_CASE("batch_norm statistics: CUDA as CPU, also far from zero") {
+TEST_CASE("batch_norm statistics: CUDA as CPU, also far from zero", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const Shape& shape : kShapes)
@@ -33,7 +33,7 @@ TEST_CASE("batch_norm statistics: CUDA as CPU, also far from zero") {
       }
 }
 
-TEST_CASE("batch_norm finish: CUDA as CPU, running statistics or not") {
+TEST_CASE("batch_norm finish: CUDA as CPU, running statistics or not", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const int64_t channels : {1, 33, 257})
@@ -51,7 +51,7 @@ TEST_CASE("batch_norm finish: CUDA as CPU, running statistics or not") {
       }
 }
 
-TEST_CASE("batch_norm apply and backward: CUDA as CPU") {
+TEST_CASE("batch_norm apply and backward: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const Shape& shape : kShapes)

@@ -30,7 +30,7 @@ constexpr double kTolerance = 1e-6;
 
 }  // namespace
 
-TEST_CASE("bf16 elementwise: CUDA as CPU, every unary function") {
+TEST_CASE("bf16 elementwise: CUDA as CPU, every unary function", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (int op = 0; op < static_cast<int>(UnaryMath::size); ++op)
     for (const int64_t n : kLengths) {
@@ -49,7 +49,7 @@ TEST_CASE("bf16 elementwise: CUDA as CPU, every unary function") {
     }
 }
 
-TEST_CASE("bf16 elementwise: CUDA as CPU, every binary function, broadcast or not") {
+TEST_CASE("bf16 elementwise: CUDA as CPU, every binary function, broadcast or not", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const Shape shapes[][2] = {{{9, 33}, {9, 33}}, {{9, 33}, {1, 33}}, {{8, 16}, {8, 1}}};
   for (int op = 0; op < static_cast<int>(BinaryMath::size); ++op)
@@ -70,7 +70,8 @@ TEST_CASE("bf16 elementwise: CUDA as CPU, every binary function, broadcast or no
     }
 }
 
-TEST_CASE("bf16 elementwise: CUDA as CPU, accumulate, scale, copies between dtypes, fill, mask") {
+TEST_CASE("bf16 elementwise: CUDA as CPU, accumulate, scale, copies between dtypes, fill, mask",
+          "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const int64_t n : kLengths) {
     INFO(n << " elements");
@@ -114,7 +115,7 @@ TEST_CASE("bf16 elementwise: CUDA as CPU, accumulate, scale, copies between dtyp
   }
 }
 
-TEST_CASE("bf16 sums on CUDA are f32 sums, rounded once") {
+TEST_CASE("bf16 sums on CUDA are f32 sums, rounded once", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   // 1 + 2^-9 + ... : every addition in bf16 would be lost.
   constexpr int64_t kTerms = 513;

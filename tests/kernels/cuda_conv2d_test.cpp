@@ -85,14 +85,14 @@ void without_refusals() {
 
 }  // namespace
 
-TEST_CASE("conv2d: CUDA as CPU, in f64, f32 and bf16") {
+TEST_CASE("conv2d: CUDA as CPU, in f64, f32 and bf16", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const Deterministic same_bits;
   for (const Case& c : kCases)
     for (const Dtype dtype : {Dtype::F64, Dtype::F32, Dtype::BF16}) compare(c, dtype);
 }
 
-TEST_CASE("conv2d: the plain CUDA kernels in f32, for misaligned views") {
+TEST_CASE("conv2d: the plain CUDA kernels in f32, for misaligned views", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   without_refusals();
   CudaContext& ctx = cuda_context(0);
@@ -106,7 +106,7 @@ TEST_CASE("conv2d: the plain CUDA kernels in f32, for misaligned views") {
   }
 }
 
-TEST_CASE("conv2d: the workspace limit and determinism decide which algorithms run") {
+TEST_CASE("conv2d: the workspace limit and determinism decide which algorithms run", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   without_refusals();
   CudaContext& ctx = cuda_context(0);

@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::kernels;
 using namespace ditto::testing;
 
-TEST_CASE("dense_block: CUDA as CPU, forward and backward of a layer") {
+TEST_CASE("dense_block: CUDA as CPU, forward and backward of a layer", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const int64_t in : {4, 7}) {

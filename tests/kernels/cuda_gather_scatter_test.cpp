@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::kernels;
 using namespace ditto::testing;
 
-TEST_CASE("gather_rows and scatter_add_rows: CUDA as CPU") {
+TEST_CASE("gather_rows and scatter_add_rows: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const int64_t n : {1, 33, 257})
@@ -30,7 +30,7 @@ TEST_CASE("gather_rows and scatter_add_rows: CUDA as CPU") {
         }
 }
 
-TEST_CASE("gather_rows: a bad index on CUDA throws where the host waits") {
+TEST_CASE("gather_rows: a bad index on CUDA throws where the host waits", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   Array index = random_indices({70}, Dtype::I64, 1, 9);

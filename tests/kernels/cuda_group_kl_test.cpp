@@ -26,7 +26,7 @@ Array soft_targets(const Shape& shape, Dtype dtype) {
 
 }  // namespace
 
-TEST_CASE("group_kl: CUDA as CPU") {
+TEST_CASE("group_kl: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const Shape shapes[] = {{0, 3}, {1, 1}, {33, 10}, {40, 33}, {31, 130}};
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})

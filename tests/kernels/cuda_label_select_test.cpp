@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::kernels;
 using namespace ditto::testing;
 
-TEST_CASE("pick_label and put_label: CUDA as CPU") {
+TEST_CASE("pick_label and put_label: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const int64_t n : {0, 1, 33, 257})
@@ -38,7 +38,7 @@ TEST_CASE("pick_label and put_label: CUDA as CPU") {
       }
 }
 
-TEST_CASE("pick_label and put_label: a bad label on CUDA throws where the host waits") {
+TEST_CASE("pick_label and put_label: a bad label on CUDA throws where the host waits", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   Array labels = random_indices({40}, Dtype::I64, 1, 10);

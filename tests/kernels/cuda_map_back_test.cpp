@@ -21,7 +21,7 @@ std::vector<Frame> some_frames() {
 
 }  // namespace
 
-TEST_CASE("map_back: CUDA as CPU") {
+TEST_CASE("map_back: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const std::vector<Frame> frames = some_frames();
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
@@ -54,7 +54,7 @@ TEST_CASE("map_back: CUDA as CPU") {
                       });
 }
 
-TEST_CASE("paste: CUDA as CPU") {
+TEST_CASE("paste: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const int64_t channels : {1, 3}) {
     Array weights({3, 6, 7}, Dtype::F32);

@@ -34,7 +34,7 @@ void compare(Dtype dtype, int64_t m, int64_t n, int64_t k, const MatmulParams& p
 
 }  // namespace
 
-TEST_CASE("matmul: CUDA as CPU, all transposes and scales, odd and empty sizes") {
+TEST_CASE("matmul: CUDA as CPU, all transposes and scales, odd and empty sizes", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (bool ta : {false, true})
@@ -46,7 +46,7 @@ TEST_CASE("matmul: CUDA as CPU, all transposes and scales, odd and empty sizes")
             compare(dtype, m, n, k, {ta, tb, alpha, beta});
 }
 
-TEST_CASE("matmul: errors of CUDA name the op") {
+TEST_CASE("matmul: errors of CUDA name the op", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   Array a = random_array({2, 3}, Dtype::F32, 1), b = random_array({3, 4}, Dtype::F32, 2);

@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::kernels;
 using namespace ditto::testing;
 
-TEST_CASE("mix_images and mix_labels: CUDA as CPU") {
+TEST_CASE("mix_images and mix_labels: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Shape& shape : {Shape{5, 7, 9, 1}, Shape{6, 8, 8, 3}, Shape{33, 5, 6, 4}}) {
     INFO(to_string(shape));
@@ -34,7 +34,7 @@ TEST_CASE("mix_images and mix_labels: CUDA as CPU") {
   }
 }
 
-TEST_CASE("mix on CUDA: bad arguments throw at once, a bad label where the host waits") {
+TEST_CASE("mix on CUDA: bad arguments throw at once, a bad label where the host waits", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   const Array pixels = random_array({2, 4, 4, 1}, Dtype::F32, 1);

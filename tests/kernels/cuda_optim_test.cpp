@@ -28,7 +28,7 @@ std::vector<Array> join(std::vector<Array> a, const std::vector<Array>& b) {
 
 }  // namespace
 
-TEST_CASE("sgd, adam, ema: CUDA as CPU, many tensors of both dtypes") {
+TEST_CASE("sgd, adam, ema: CUDA as CPU, many tensors of both dtypes", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const auto weights = tensors(1, 1, 0), grads = tensors(100, 1, 0), states = tensors(200, 0.1, 0),
              squares = tensors(300, 0.01, 1);
@@ -58,7 +58,7 @@ TEST_CASE("sgd, adam, ema: CUDA as CPU, many tensors of both dtypes") {
   });
 }
 
-TEST_CASE("sum_of_squares: CUDA as CPU, in double") {
+TEST_CASE("sum_of_squares: CUDA as CPU, in double", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const auto all = tensors(1, 1, 0);
   expect_same_on_cuda(

@@ -78,7 +78,7 @@ void check_close(const char* what, const std::vector<double>& x, const std::vect
 
 }  // namespace
 
-TEST_CASE("pair_loss: every loss on CUDA as on the CPU") {
+TEST_CASE("pair_loss: every loss on CUDA as on the CPU", "[gpu]") {
   DITTO_NEEDS_CUDA();
   const PairMath all[] = {Contrastive{},
                           Contrastive{.form = Contrastive::Form::In},
@@ -122,7 +122,7 @@ TEST_CASE("pair_loss: every loss on CUDA as on the CPU") {
       }
 }
 
-TEST_CASE("pair_loss: label bits, one row and no row on CUDA") {
+TEST_CASE("pair_loss: label bits, one row and no row on CUDA", "[gpu]") {
   DITTO_NEEDS_CUDA();
   const Tensor z = random_rows(9, 4, 3, Dtype::F64);
   std::vector<double> hot(9 * 70);
@@ -137,7 +137,7 @@ TEST_CASE("pair_loss: label bits, one row and no row on CUDA") {
   for (int64_t n : {9, 1, 0}) CHECK(loss(n, kCuda) == Approx(loss(n, kCpu)).epsilon(1e-12));
 }
 
-TEST_CASE("l2_normalize and nearest_rows: CUDA as CPU") {
+TEST_CASE("l2_normalize and nearest_rows: CUDA as CPU", "[gpu]") {
   DITTO_NEEDS_CUDA();
   for (Dtype dtype : {Dtype::F64, Dtype::F32})
     for (int64_t d : {1, 31, 33, 100}) {

@@ -27,7 +27,7 @@ Array some_boxes(const Shape& shape, Dtype dtype, uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("pairing: CUDA as CPU") {
+TEST_CASE("pairing: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const PairingOptions all[] = {{},
                                 {.threshold = 0.2},
@@ -64,7 +64,7 @@ TEST_CASE("pairing: CUDA as CPU") {
     }
 }
 
-TEST_CASE("pairing on CUDA: nothing to pair") {
+TEST_CASE("pairing on CUDA: nothing to pair", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   expect_same_on_cuda(
       {Array({2, 0, 4}, Dtype::F32), some_boxes({2, 3, 4}, Dtype::F32, 1)},

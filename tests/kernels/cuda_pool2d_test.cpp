@@ -8,7 +8,7 @@ using namespace ditto;
 using namespace ditto::kernels;
 using namespace ditto::testing;
 
-TEST_CASE("pool2d: CUDA as CPU") {
+TEST_CASE("pool2d: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   const Shape shapes[] = {{0, 4, 4, 3}, {2, 5, 7, 1}, {1, 6, 6, 4}, {3, 9, 4, 33}, {2, 8, 8, 64}};
   const Pool2dParams params[] = {

@@ -22,7 +22,7 @@ Shape reduced(const ReduceSizes& s) { return {s.outer, s.inner}; }
 
 }  // namespace
 
-TEST_CASE("reduce_sum: CUDA as CPU") {
+TEST_CASE("reduce_sum: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const ReduceSizes& sizes : kSizes) {
@@ -36,7 +36,7 @@ TEST_CASE("reduce_sum: CUDA as CPU") {
     }
 }
 
-TEST_CASE("reduce_max: CUDA as CPU, ties, NaN and infinities included") {
+TEST_CASE("reduce_max: CUDA as CPU, ties, NaN and infinities included", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64, Dtype::BF16})
     for (const ReduceSizes& sizes : kSizes) {

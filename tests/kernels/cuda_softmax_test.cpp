@@ -51,7 +51,7 @@ Array soft_targets(const Shape& shape, Dtype dtype) {
 
 }  // namespace
 
-TEST_CASE("softmax and log_softmax: CUDA as CPU") {
+TEST_CASE("softmax and log_softmax: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const Shape& shape : kShapes) {
@@ -79,7 +79,7 @@ TEST_CASE("softmax and log_softmax: CUDA as CPU") {
     }
 }
 
-TEST_CASE("cross_entropy: CUDA as CPU") {
+TEST_CASE("cross_entropy: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
     for (const Shape& shape : kShapes)
@@ -110,7 +110,7 @@ TEST_CASE("cross_entropy: CUDA as CPU") {
         }
 }
 
-TEST_CASE("cross_entropy of a function of -log p: CUDA as CPU") {
+TEST_CASE("cross_entropy of a function of -log p: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   using Kind = NllFunction::Kind;
   for (const Dtype dtype : {Dtype::F32, Dtype::F64})
@@ -141,7 +141,8 @@ TEST_CASE("cross_entropy of a function of -log p: CUDA as CPU") {
           }
 }
 
-TEST_CASE("cross_entropy: a bad label on CUDA throws where the host waits, and only there") {
+TEST_CASE("cross_entropy: a bad label on CUDA throws where the host waits, and only there",
+          "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);
   const Shape shape{40, 10}, rows{40};

@@ -121,6 +121,9 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
     SECTION("elementwise " + to_string(dtype)) {
       expect_streaming("relu", {a, y},
                        [&](auto& ctx) { kernels::unary_forward(ctx, unary_id<math::Relu>, a, y); });
+      expect_streaming("relu backward", {a, b, y}, [&](auto& ctx) {
+        kernels::unary_backward(ctx, unary_id<math::Relu>, a, b, y);
+      });
       expect_streaming("add", {a, b, y}, [&](auto& ctx) {
         kernels::binary_forward(ctx, binary_id<math::Add>, a, b, y);
       });
@@ -166,6 +169,11 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
           const View soft = make({rows, classes}, dtype);
           expect_streaming("softmax backward", {logits, soft, out},
                            [&](auto& ctx) { kernels::softmax_backward(ctx, logits, soft, out); });
+          expect_streaming("log_softmax", {logits, out},
+                           [&](auto& ctx) { kernels::log_softmax_forward(ctx, logits, out); });
+          expect_streaming("log_softmax backward", {logits, soft, out}, [&](auto& ctx) {
+            kernels::log_softmax_backward(ctx, logits, soft, out);
+          });
           expect_streaming("cross_entropy of soft targets", {logits, soft, loss, lse},
                            [&](auto& ctx) {
                              kernels::cross_entropy_forward(ctx, logits, {}, soft, loss, lse, {});

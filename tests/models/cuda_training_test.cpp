@@ -16,6 +16,7 @@
 #include "nn/optim/sgd.h"
 #include "nn/state_dict.h"
 #include "tests/support/cuda.h"
+#include "tests/support/distance.h"
 
 namespace ditto {
 namespace {
@@ -84,16 +85,10 @@ Outcome train(Device device, Dtype dtype, int steps, Dtype precision = Dtype::F3
 double distance(const Outcome& a, const Outcome& b) {
   double worst = 0;
   REQUIRE(a.state.size() == b.state.size());
-  for (size_t i = 0; i < a.state.size(); ++i) {
-    double largest = 1e-3, difference = 0;
-    for (size_t k = 0; k < a.state[i].size(); ++k) {
-      difference = std::max(difference, std::fabs(a.state[i][k] - b.state[i][k]));
-      largest = std::max(largest, std::fabs(b.state[i][k]));
-    }
-    worst = std::max(worst, difference / largest);
-  }
+  for (size_t i = 0; i < a.state.size(); ++i)
+    worst = std::max(worst, testing::relative_distance(a.state[i], b.state[i], 1e-3));
   for (size_t i = 0; i < a.losses.size(); ++i)
-    worst = std::max(worst, std::fabs(a.losses[i] - b.losses[i]) / std::fabs(b.losses[i]));
+    worst = std::max(worst, testing::distance(a.losses[i] / b.losses[i], 1));
   return worst;
 }
 
