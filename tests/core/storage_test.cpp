@@ -124,8 +124,10 @@ TEST_CASE("sizes that cannot be are errors") {
   REQUIRE_THROWS_WITH(Storage(-1, kCpu), contains("[storage] negative size: -1"));
   REQUIRE_THROWS_WITH(Storage(INT64_MAX, kCpu), contains("[storage] out of memory: asked for"));
   REQUIRE_THROWS_WITH(Storage(int64_t{1} << 56, kCpu), contains("[storage] out of memory"));
+#ifndef DITTO_HAS_CUDA
   REQUIRE_THROWS_WITH(Storage(8, Device{DeviceType::Cuda, 0}),
                       contains("[storage] this build has no CUDA support: cuda:0"));
+#endif
   // A refused allocation leaves the statistics alone.
   const int64_t before = memory_stats().current;
   REQUIRE_THROWS_AS(Storage(int64_t{1} << 56, kCpu), Error);
