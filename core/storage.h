@@ -40,9 +40,7 @@ class Storage {
   int64_t bytes_;
   Device device_;
   bool pinned_ = false;
-#ifdef DITTO_HAS_CUDA
   void* stream_ = nullptr;  // on which a device's bytes were allocated and are freed
-#endif
   std::atomic<uint32_t> version_{0};
 };
 

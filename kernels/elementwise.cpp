@@ -1,5 +1,7 @@
 #include "kernels/elementwise.h"
 
+#include <type_traits>
+
 #include "core/parallel.h"
 #include "kernels/strided.h"
 #include "kernels/through_f32.h"
@@ -76,6 +78,9 @@ void binary_forward_op(CpuContext& ctx, const View& a, const View& b, const View
 template <class Op>
 void binary_backward_op(CpuContext& ctx, Side side, const View& dy, const View& a, const View& b,
                         const View& out) {
+  // The derivative by a factor is the other one: this one is not read.
+  if constexpr (std::is_same_v<Op, math::Mul>)
+    return binary_forward_op<Op>(ctx, dy, side == Side::A ? b : a, out);
   on_float(dy.dtype, Op::name, [&](auto zero) {
     using T = decltype(zero);
     const T* g = dy.as<T>();

@@ -12,6 +12,7 @@
 // kernel runs. Considered: a row of b kept in shared memory; the L1 cache already serves it. 64-bit
 // divisions instead of parts: several times slower for every size.
 #include <array>
+#include <type_traits>
 
 #include "core/cuda_copy_kernels.h"
 #include "core/dtype.h"
@@ -176,8 +177,12 @@ void binary_backward_op(CudaContext& ctx, Side side, const View& dy, const View&
       const ComputeType<T> factor =
           side == Side::A ? Op::da(zero_value, zero_value) : Op::db(zero_value, zero_value);
       map(ctx, Op::name, Scale<ComputeType<T>>{factor}, dy.numel(), out.as<T>(), g);
+    } else if constexpr (std::is_same_v<Op, math::Mul>) {
+      // The derivative by a factor is the other one: this one is not read.
+      map_two<T>(ctx, Op::name, Forward<Op>{}, dy, side == Side::A ? b : a, out);
     } else {
-      map_two<T>(ctx, Op::name, BinaryBackward<Op>{side}, a, b, out, g);
+      const bool quotient = std::is_same_v<Op, math::Div> && side == Side::A;  // 1 / b
+      map_two<T>(ctx, Op::name, BinaryBackward<Op>{side}, quotient ? b : a, b, out, g);
     }
   });
 }

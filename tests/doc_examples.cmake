@@ -31,7 +31,9 @@ if(DITTO_APPS)
   foreach(source IN LISTS tutorials)
     cmake_path(GET source STEM name)
     add_test(NAME tutorial/${name} COMMAND ${name})
-    set_tests_properties(tutorial/${name} PROPERTIES LABELS cpu TIMEOUT 600 SKIP_RETURN_CODE 77)
+    # They train for a while: slow where sanitizers instrument them.
+    set_tests_properties(tutorial/${name} PROPERTIES LABELS "cpu$<$<BOOL:${DITTO_SANITIZE}>:;slow>" TIMEOUT 600
+                                                     SKIP_RETURN_CODE 77)
   endforeach()
   add_test(NAME apps/train_cifar_cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/apps/train_cifar_cli.sh $<TARGET_FILE:train_cifar>)
   set_tests_properties(apps/train_cifar_cli PROPERTIES LABELS cpu TIMEOUT 600 SKIP_RETURN_CODE 77)

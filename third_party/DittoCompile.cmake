@@ -56,22 +56,17 @@ function(ditto_target target)
   target_link_options(${target} PUBLIC ${DITTO_LINK_OPTIONS})
 endfunction()
 
-# The same for programs and tests. They leave the computing to the libraries, so that the sanitizers' presets add -O0
-# here: optimising instrumented code that runs once took most of their time.
-set(DITTO_OUTER_OPTIONS "" CACHE STRING "Further compiler options for programs and tests")
+# The same for programs and tests. They leave the computing to the libraries: tests are never optimised, and programs
+# are not where sanitizers instrument them, for that took most of a build's time.
+set(DITTO_OUTER_OPTIONS "" CACHE STRING "Further compiler options for programs")
 function(ditto_outer_target target)
   ditto_target(${target})
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${DITTO_OUTER_OPTIONS}>")
 endfunction()
 
-# ditto_precompile(target headers...): the standard library's headers, and these, are parsed once for all its files. For
-# the sanitizers' presets: with it, GCC 12 warns of what it inlines from system headers when it optimises, and sources
-# must include what they use, which builds without it show.
-option(DITTO_PRECOMPILE "Precompiled headers for programs and tests" OFF)
+# ditto_precompile(target headers...): the standard library's headers, and these, are parsed once for all its files.
+# For what is not optimised: GCC 12 otherwise warns of what it inlines from them.
 function(ditto_precompile target)
-  if(NOT DITTO_PRECOMPILE)
-    return()
-  endif()
   target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <cmath> <cstdint> <filesystem> <fstream>
     <functional> <map> <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <thread> <unordered_map> <vector> ${ARGN})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

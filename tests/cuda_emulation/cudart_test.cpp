@@ -209,11 +209,16 @@ TEST_CASE("cudart double: pinned memory before the host has synchronised") {
   DeviceArray<int> array(3);
   for (bool repaired : {false, true}) {
     pinned[0] = 1, pinned[1] = 2, pinned[2] = 3;
+    const int copied = __LINE__ + 1;
     ok(cudaMemcpyAsync(array.data, pinned, 12, cudaMemcpyHostToDevice, stream));
     if (repaired) ok(cudaStreamSynchronize(stream));
     pinned[1] = 7;
     ok(cudaStreamSynchronize(stream));
-    CHECK(of_kind("host-write").size() == (repaired ? 0 : 1));
+    const auto written = of_kind("host-write");
+    REQUIRE(written.size() == (repaired ? 0 : 1));
+    if (repaired) continue;
+    CHECK_THAT(written[0].file, contains("cudart_test.cpp"));  // where the copy was asked for
+    CHECK(written[0].line == copied);
   }
 #ifdef __SANITIZE_ADDRESS__
   for (bool repaired : {false, true}) {

@@ -89,13 +89,15 @@ void expect_streaming(const std::string& what, const std::vector<View>& views,
   ctx.synchronize();
   emulation::enable_counters(false);
   INFO(what << "\n" << emulation::counters_table());
+  const auto least = static_cast<double>(bytes_of(views));
   uint64_t moved = 0;
   for (const auto& [name, counters] : emulation::kernel_counters()) {
     INFO("kernel " << name);
     moved += counters.memory_bytes();
-    CHECK(counters.sector_efficiency() >= efficiency);
+    // Not of a launch that sums the partial sums of another: a few bytes.
+    if (static_cast<double>(counters.memory_bytes()) > 0.01 * least)
+      CHECK(counters.sector_efficiency() >= efficiency);
   }
-  const auto least = static_cast<double>(bytes_of(views));
   INFO("moved " << moved << " bytes, at least " << least);
   CHECK(static_cast<double>(moved) >= 0.99 * least);  // else a bound below would mean nothing
   CHECK(static_cast<double>(moved) <= 1.1 * least);
@@ -131,6 +133,34 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       expect_streaming("fill", {y}, [&](auto& ctx) { kernels::fill(ctx, 1.0, y); });
       expect_streaming("accumulate", {a, y, y},
                        [&](auto& ctx) { kernels::accumulate(ctx, a, 1.0, y); });
+      const View row = make(channels, dtype), column = make({rows_of_all, 1}, dtype);
+      View rows = row, columns = column;
+      rows.shape = columns.shape = shape;
+      rows.strides = {0, 1};
+      columns.strides = {1, 0};
+      expect_streaming("multiply by a row", {a, row, y}, [&](auto& ctx) {
+        kernels::binary_forward(ctx, binary_id<math::Mul>, a, rows, y);
+      });
+      expect_streaming("multiply by a column", {a, column, y}, [&](auto& ctx) {
+        kernels::binary_forward(ctx, binary_id<math::Mul>, a, columns, y);
+      });
+      const View dy = make(shape, dtype);
+      expect_streaming("multiply backward", {dy, b, y}, [&](auto& ctx) {
+        kernels::binary_backward(ctx, binary_id<math::Mul>, kernels::Side::A, dy, a, b, y);
+      });
+      expect_streaming("divide backward by the dividend", {dy, b, y}, [&](auto& ctx) {
+        kernels::binary_backward(ctx, binary_id<math::Div>, kernels::Side::A, dy, a, b, y);
+      });
+      expect_streaming("divide backward", {dy, a, b, y}, [&](auto& ctx) {
+        kernels::binary_backward(ctx, binary_id<math::Div>, kernels::Side::B, dy, a, b, y);
+      });
+      expect_streaming("divide by a row backward", {dy, a, row, y}, [&](auto& ctx) {
+        kernels::binary_backward(ctx, binary_id<math::Div>, kernels::Side::B, dy, a, rows, y);
+      });
+      View left = a, half = make({rows_of_all, kColumns / 2}, dtype);
+      left.shape = half.shape;
+      expect_streaming("copy of a slice", {half, half},
+                       [&](auto& ctx) { kernels::copy(ctx, left, half); });
       const View f32 = make(shape, Dtype::F32);
       if (dtype == Dtype::BF16) {
         expect_streaming("cast down", {f32, y}, [&](auto& ctx) { kernels::copy(ctx, f32, y); });
@@ -182,6 +212,11 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
               "cross_entropy backward", {loss, logits, labels, lse, out}, [&](auto& ctx) {
                 kernels::cross_entropy_backward(ctx, loss, logits, labels, {}, lse, out, {});
               });
+          expect_streaming("cross_entropy of soft targets backward", {loss, logits, soft, lse, out},
+                           [&](auto& ctx) {
+                             kernels::cross_entropy_backward(ctx, loss, logits, {}, soft, lse, out,
+                                                             {});
+                           });
         }
       }
     if (dtype != Dtype::BF16) SECTION("optimizers " + to_string(dtype)) {
@@ -195,6 +230,8 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
           const kernels::AdamSlot slot{weight, a, first, second};
           kernels::adam_update(ctx, std::span(&slot, 1), {0.1, 0.9, 0.99, 1e-8, 0, false, 1, 1});
         });
+        expect_streaming("sum_of_squares", {a},
+                         [&](auto& ctx) { kernels::sum_of_squares(ctx, std::span(&a, 1)); });
         expect_streaming("average", {a, first, first}, [&](auto& ctx) {
           const kernels::EmaSlot slot{a, first};
           kernels::ema_update(ctx, std::span(&slot, 1), {0.9});
@@ -208,6 +245,11 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       const View row_sums = make({rows_of_all}, dtype);
       expect_streaming("sum of rows", {a, row_sums}, [&](auto& ctx) {
         kernels::reduce_sum(ctx, a, row_sums, {rows_of_all, kColumns, 1}, 1.0);
+      });
+      const View largest = make({rows_of_all}, dtype);
+      const View places = make.indices({rows_of_all}, Dtype::I64, kColumns);
+      expect_streaming("maximum of rows", {a, largest, places}, [&](auto& ctx) {
+        kernels::reduce_max(ctx, a, largest, places, {rows_of_all, kColumns, 1});
       });
       const int64_t n = 4 * rows_of_all / kRows;
       const View images = make({n, 16, 16, kColumns}, dtype);
