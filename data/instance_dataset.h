@@ -54,7 +54,8 @@ class InstanceDataset {
   const AnnotatedImage& annotated(int64_t index) const;
   const Instances& instances(int64_t index) const { return annotated(index).instances; }
   // (H, W, C) u8; undefined when the image cannot be read and is to be left out. Throws when it has
-  // another size than its annotation says.
+  // another size than its annotation says (for ImageFiles that knows the sizes, a bad image like
+  // others).
   Tensor image(int64_t index) const;
   // What the augmentations need to know; the fill colour is the mean.
   ImageInfo info(int64_t index) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "core/file.h"
 #include "data/image.h"
@@ -89,6 +90,26 @@ AnnotatedImage read_annotation(const fs::path& root, const std::string& stem, in
   return image;
 }
 
+// Files in `folder` whose names are STEM + ending with no photograph of that name are problems: a
+// photograph is lost, or its name is wrong. Other files are warnings.
+void find_strays(const fs::path& folder, const std::string& ending,
+                 const std::set<std::string>& stems, Problems& problems,
+                 std::vector<std::string>& warnings) {
+  std::error_code error;
+  std::set<std::string> names;
+  for (fs::directory_iterator walk(folder, error); !error && walk != fs::directory_iterator();
+       walk.increment(error))
+    names.insert(walk->path().filename().native());
+  for (const std::string& name : names) {
+    if (name.starts_with('.')) continue;  // as among the photographs
+    const std::string path = printable((folder / name).string());
+    if (!name.ends_with(ending))
+      warnings.push_back(path + ": ignored, not a name that ends in " + ending);
+    else if (!stems.contains(name.substr(0, name.size() - ending.size())))
+      problems.add(path, "there is no photograph for it in PNGImages");
+  }
+}
+
 }  // namespace
 
 std::optional<fs::path> locate_penn_fudan(const fs::path& root) {
@@ -117,26 +138,37 @@ InstanceDataset load_penn_fudan(const fs::path& root, const PennFudanOptions& op
   std::vector<std::string> warnings;
   std::vector<fs::path> files;
   std::vector<AnnotatedImage> images;
+  std::vector<ImageSize> sizes;
+  std::set<std::string> stems;
   int64_t id = 0;  // also counts what is left out: ids stay the same
   for (const fs::path& path : list_images(canonical / "PNGImages", &warnings)) {
     ++id;
+    const std::string stem = path.stem().string();
+    if (!stems.insert(stem).second) {
+      problems.add(printable(path.string()), "left out: a second photograph of this name");
+      continue;
+    }
     try {
-      images.push_back(read_annotation(canonical, path.stem().string(), id, problems, warnings));
+      images.push_back(read_annotation(canonical, stem, id, problems, warnings));
     } catch (const Error& error) {
       if (!options.lenient) throw;
       problems.add(printable(path.string()), std::string("left out: ") + error.what());
       continue;
     }
     files.push_back(path);
+    sizes.push_back({images.back().width, images.back().height});
   }
+  find_strays(canonical / "PedMasks", "_mask.png", stems, problems, warnings);
+  find_strays(canonical / "Annotation", ".txt", stems, problems, warnings);
   std::string all;
   for (const std::string& line : problems.list()) all += "\n  " + line;
   check(!images.empty(), "[penn_fudan] no images in",
         printable((canonical / "PNGImages").string()) + all);
-  InstanceDataset dataset("penn-fudan",
-                          std::make_shared<ImageFiles>(std::move(files), canonical,
-                                                       options.on_bad_image, options.cache),
-                          std::move(images), {"pedestrian"}, options.statistics);
+  InstanceDataset dataset(
+      "penn-fudan",
+      std::make_shared<ImageFiles>(std::move(files), canonical, options.on_bad_image, options.cache,
+                                   std::move(sizes)),
+      std::move(images), {"pedestrian"}, options.statistics);
   for (const std::string& line : problems.list()) dataset.add_problem(line);
   for (std::string& line : warnings) dataset.add_warning(std::move(line));
   return dataset;

@@ -20,7 +20,8 @@ namespace ditto::data {
 struct PennFudanOptions {
   // Leave out what is wrong and list it in problems(); otherwise the first problem is an error.
   bool lenient = false;
-  // Photographs that cannot be read: an error, or left out (a black one with objects is refused).
+  // Photographs that cannot be read, or have another size than their annotation says: an error, or
+  // left out (a black one with objects is refused).
   OnBadImage on_bad_image = OnBadImage::Error;
   CacheOptions cache = {};
   ChannelStatistics statistics = imagenet_statistics();
@@ -28,8 +29,8 @@ struct PennFudanOptions {
 
 // `root` is the folder PennFudanPed or its parent. Image ids are 1, 2, ... in the order of the
 // names; annotation ids are the numbers in the masks. Throws Error with the file, and for texts the
-// line, on whatever is wrong (see PennFudanOptions); boxes that differ from their mask's by more
-// than 3 pixels are warnings, by more than 10 errors.
+// line, on whatever is wrong (see PennFudanOptions), masks and texts without a photograph included;
+// boxes that differ from their mask's by more than 3 pixels are warnings, by more than 10 errors.
 InstanceDataset load_penn_fudan(const std::filesystem::path& root,
                                 const PennFudanOptions& options = {});
 

@@ -21,10 +21,11 @@ struct DataFindings {
 // of the training set gives better numbers than it should).
 DataFindings check_images(const data::ImageDataset& train, const data::ImageDataset& test);
 
-// Reads every image. Problems: what a lenient reader left out, unreadable files, sizes that are not
-// the annotation's, boxes with a side under 2 pixels, masks under 16 pixels or not inside their
-// box, images without objects where `need_objects`. Remarks: the reader's, pictures of one colour,
-// pictures that are there twice, and objects that cover each other almost wholly.
+// Reads every image. Problems: what a lenient reader left out, photographs without annotation and
+// annotations without photograph among it, unreadable files, sizes that are not the annotation's,
+// boxes with a side under 2 pixels, masks under 16 pixels or not inside their box, images without
+// objects where `need_objects`. Remarks: the reader's, pictures of one colour, pictures that are
+// there twice, and objects that cover each other almost wholly.
 DataFindings check_instances_of(const data::InstanceDataset& dataset, bool need_objects = false);
 
 // The findings as lines for people, the last one a summary.

@@ -172,7 +172,9 @@ TEST_CASE("instance loader: a fixed canvas, and positions taken up exactly") {
 TEST_CASE("instance loader: images that cannot be read are left out, with all their rows") {
   const TempDir dir;
   write_penn_fudan(dir.path(), pedestrians());
+  // One is no picture, one has another size than its annotation.
   write_file(dir / "PNGImages/pedestrians2.png", "no picture");
+  write_file(dir / "PNGImages/pedestrians5.png", png_of(pedestrians().image(4)));
   const InstanceDataset strict = load_penn_fudan(dir.path());
   InstanceLoader failing(strict, std::make_shared<SequentialSampler>(8), flips(), flips(),
                          {.batch = 8, .workers = 1});
@@ -186,9 +188,11 @@ TEST_CASE("instance loader: images that cannot be read are left out, with all th
     CHECK(batch->size() == batch->images.dim(0));
     CHECK(batch->frames.size() == static_cast<size_t>(batch->size()));
     CHECK(batch->instances.size() == static_cast<size_t>(batch->size()));
-    for (const int64_t sample : batch->samples) CHECK(sample != 2);
+    for (const int64_t sample : batch->samples) CHECK((sample != 2 && sample != 5));
   }
-  CHECK(rows == 14);
+  CHECK(rows == 12);
+  REQUIRE(skip.bad_images().size() == 2);
+  CHECK_THAT(skip.bad_images()[1], contains("pedestrians5.png has"));
 }
 
 TEST_CASE("synthetic pedestrians: the same scenes from the same seed, with boxes and masks") {

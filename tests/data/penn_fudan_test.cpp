@@ -28,6 +28,10 @@ struct Folder : TempDir {
   fs::path image() const { return root / "PNGImages" / "pedestrians0.png"; }
 };
 
+std::string size_text(const AnnotatedImage& image) {
+  return std::to_string(image.width) + " x " + std::to_string(image.height);
+}
+
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
   REQUIRE(at != std::string::npos);
@@ -233,12 +237,51 @@ TEST_CASE("penn-fudan: wrong masks, pictures and files") {
     const Folder folder;  // pictures are read late
     write_file(folder.image(), png_of(pedestrians().image(1)));
     const InstanceDataset read = load_penn_fudan(folder.root);
-    REQUIRE_THROWS_WITH(read.image(0), contains("pedestrians0 has"));
+    const AnnotatedImage& other = pedestrians().annotated(1);
+    REQUIRE_THROWS_WITH(read.image(0),
+                        contains("pedestrians0.png has " + size_text(other) +
+                                 " pixels, its annotation is for " + size_text(first)));
+    for (const CacheKind kind : {CacheKind::None, CacheKind::Encoded, CacheKind::Decoded}) {
+      const InstanceDataset skip =
+          load_penn_fudan(folder.root, {.on_bad_image = OnBadImage::Skip, .cache = {.kind = kind}});
+      for (int i = 0; i < 2; ++i) CHECK_FALSE(skip.image(0).defined());
+      REQUIRE(skip.bad_images().size() == 1);
+      CHECK_THAT(skip.bad_images()[0], contains("pedestrians0.png has"));
+      CHECK(skip.cache().images == 0);
+      CHECK(skip.image(1).defined());
+    }
     write_file(folder.image(), "no picture");
     REQUIRE_THROWS_WITH(read.image(0), contains("neither JPEG nor PNG"));
     const InstanceDataset skip = load_penn_fudan(folder.root, {.on_bad_image = OnBadImage::Skip});
     CHECK_FALSE(skip.image(0).defined());
     CHECK(skip.bad_images().size() == 1);
+  }
+  {
+    const Folder folder;  // a photograph is gone; the ids of the others change with the list
+    fs::remove(folder.image());
+    REQUIRE_THROWS_WITH(load_penn_fudan(folder.root),
+                        contains("pedestrians0_mask.png: there is no photograph for it"));
+    const InstanceDataset lenient = load_penn_fudan(folder.root, {.lenient = true});
+    CHECK(lenient.size() == 5);
+    REQUIRE(lenient.problems().size() == 2);
+    CHECK_THAT(lenient.problems()[1], contains("Annotation/pedestrians0.txt: there is no"));
+  }
+  {
+    const Folder folder;
+    write_file(folder.root / "PNGImages" / "pedestrians0.jpg", read_file(folder.image()));
+    REQUIRE_THROWS_WITH(load_penn_fudan(folder.root), contains("a second photograph of this name"));
+    const InstanceDataset lenient = load_penn_fudan(folder.root, {.lenient = true});
+    CHECK(lenient.size() == 6);
+    REQUIRE(lenient.problems().size() == 1);
+    CHECK_THAT(lenient.problems()[0], contains("pedestrians0.png: left out: a second photograph"));
+  }
+  {
+    const Folder folder;
+    write_file(folder.root / "PedMasks" / "notes.txt", "by hand");
+    write_file(folder.root / "Annotation" / ".hidden.txt", "");
+    const InstanceDataset read = load_penn_fudan(folder.root);
+    REQUIRE(read.warnings().size() == 1);
+    CHECK_THAT(read.warnings()[0], contains("notes.txt: ignored, not a name that ends in _mask"));
   }
   const TempDir nothing;
   REQUIRE_THROWS_WITH(load_penn_fudan(nothing.path()), contains("no folder PNGImages in"));
