@@ -10,39 +10,32 @@
 namespace ditto::data {
 namespace {
 
-// This rank's share of the groups [begin, end) of `images`, each as `replicas` rows.
-std::vector<SampleItem> deal(std::span<const int64_t> images, int replicas, const Shard& shard) {
-  std::vector<SampleItem> items;
-  const size_t world = static_cast<size_t>(shard.world);
-  items.reserve((images.size() / world + 1) * static_cast<size_t>(replicas));
-  for (size_t g = static_cast<size_t>(shard.rank); g < images.size(); g += world)
-    for (int32_t r = 0; r < replicas; ++r) items.push_back({images[g], images[g], r});
-  return items;
-}
-
-// The same where images may be drawn more than once: replica numbers go on.
-std::vector<SampleItem> deal_again(std::span<const int64_t> images, int replicas,
-                                   const Shard& shard) {
+// Every image as `replicas` adjacent rows. Where an image comes again, its replica numbers go on.
+std::vector<SampleItem> rows_of(std::span<const int64_t> images, int replicas) {
   std::unordered_map<int64_t, int32_t> shown;
-  std::vector<SampleItem> items;
-  const size_t world = static_cast<size_t>(shard.world);
-  for (size_t g = 0; g < images.size(); ++g) {
-    int32_t& next = shown[images[g]];
-    for (int32_t r = 0; r < replicas; ++r, next = (next + 1) % 256)
-      if (g % world == static_cast<size_t>(shard.rank))
-        items.push_back({images[g], images[g], next});
+  std::vector<SampleItem> rows;
+  rows.reserve(images.size() * static_cast<size_t>(replicas));
+  for (const int64_t image : images) {
+    int32_t& next = shown[image];
+    for (int r = 0; r < replicas; ++r, next = (next + 1) % 256)
+      rows.push_back({image, image, next});
   }
-  return items;
+  return rows;
 }
 
-// This rank's share of the rows of all groups.
-std::vector<SampleItem> spread(std::span<const int64_t> images, int replicas, const Shard& shard) {
-  const auto m = static_cast<size_t>(replicas), world = static_cast<size_t>(shard.world);
-  const size_t rows = images.size() * m / world * world;
-  std::vector<SampleItem> items;
-  for (auto row = static_cast<size_t>(shard.rank); row < rows; row += world)
-    items.push_back({images[row / m], images[row / m], static_cast<int32_t>(row % m)});
-  return items;
+// This rank's share of the epoch `rows`, which ranks take in turn, group by group (of `replicas`
+// rows) or row by row. With `even` all ranks get the same number, and the rest is left out.
+std::vector<SampleItem> share(std::span<const SampleItem> rows, int replicas, const Shard& shard,
+                              Sharding sharding, bool even = true) {
+  const auto unit = static_cast<size_t>(sharding == Sharding::Group ? replicas : 1);
+  const auto world = static_cast<size_t>(shard.world);
+  size_t units = rows.size() / unit;
+  if (even) units -= units % world;
+  std::vector<SampleItem> mine;
+  mine.reserve((units / world + 1) * unit);
+  for (auto u = static_cast<size_t>(shard.rank); u < units; u += world)
+    for (const SampleItem& item : rows.subspan(u * unit, unit)) mine.push_back(item);
+  return mine;
 }
 
 // Random numbers of a weighted or class-balanced draw; stream 0 is the permutation's.
@@ -53,11 +46,6 @@ Rng stream(uint64_t seed, uint64_t number, int64_t epoch) {
 
 void check_replicas(int replicas) {
   check(replicas >= 1 && replicas <= 256, "[sampler] replicas must be in [1, 256], got", replicas);
-}
-
-// Without the remainder that would give some ranks more groups than others.
-std::span<const int64_t> even(std::span<const int64_t> images, const Shard& shard) {
-  return images.first(images.size() - images.size() % static_cast<size_t>(shard.world));
 }
 
 }  // namespace
@@ -91,11 +79,11 @@ std::vector<int64_t> Sampler::permutation(uint64_t seed, int64_t epoch) const {
 std::vector<SampleItem> SequentialSampler::order(int64_t) const {
   std::vector<int64_t> images(static_cast<size_t>(dataset_size()));
   std::iota(images.begin(), images.end(), int64_t{0});
-  return deal(images, 1, shard());
+  return share(rows_of(images, 1), 1, shard(), Sharding::Group, /*even=*/false);
 }
 
 std::vector<SampleItem> RandomSampler::order(int64_t epoch) const {
-  return deal(even(permutation(seed_, epoch), shard()), 1, shard());
+  return share(rows_of(permutation(seed_, epoch), 1), 1, shard(), Sharding::Group);
 }
 
 Sharding sharding(const std::string& name) {
@@ -122,16 +110,17 @@ std::vector<SampleItem> GroupedSampler::order(int64_t epoch) const {
     const size_t groups = images.size() / static_cast<size_t>(replicas_);
     shown = shown.subspan(static_cast<size_t>(epoch % replicas_) * groups, groups);
   }
-  return sharding_ == Sharding::Spread ? spread(shown, replicas_, shard())
-                                       : deal(even(shown, shard()), replicas_, shard());
+  return share(rows_of(shown, replicas_), replicas_, shard(), sharding_);
 }
 
 WeightedSampler::WeightedSampler(std::vector<double> weights, uint64_t seed,
-                                 const WeightedOptions& options, const Shard& shard)
+                                 const WeightedOptions& options, const Shard& shard,
+                                 Sharding sharding)
     : Sampler(static_cast<int64_t>(weights.size()), shard),
       weights_(std::move(weights)),
       seed_(seed),
-      options_(options) {
+      options_(options),
+      sharding_(sharding) {
   check_replicas(options.replicas);
   check(options.groups >= 0, "[sampler] negative number of draws:", options.groups);
   groups_ = options.groups > 0 ? options.groups : dataset_size() / options.replicas;
@@ -178,12 +167,16 @@ std::vector<int64_t> WeightedSampler::without_replacement(int64_t epoch) const {
 std::vector<SampleItem> WeightedSampler::order(int64_t epoch) const {
   const std::vector<int64_t> images =
       options_.replacement ? with_replacement(epoch) : without_replacement(epoch);
-  return deal_again(even(images, shard()), options_.replicas, shard());
+  return share(rows_of(images, options_.replicas), options_.replicas, shard(), sharding_);
 }
 
 ClassBalancedSampler::ClassBalancedSampler(std::span<const int64_t> labels, int64_t classes,
-                                           int replicas, uint64_t seed, const Shard& shard)
-    : Sampler(static_cast<int64_t>(labels.size()), shard), replicas_(replicas), seed_(seed) {
+                                           int replicas, uint64_t seed, const Shard& shard,
+                                           Sharding sharding)
+    : Sampler(static_cast<int64_t>(labels.size()), shard),
+      replicas_(replicas),
+      seed_(seed),
+      sharding_(sharding) {
   check_replicas(replicas);
   check(classes >= 1, "[sampler] needs at least one class, got", classes);
   members_.resize(static_cast<size_t>(classes));
@@ -212,15 +205,16 @@ std::vector<SampleItem> ClassBalancedSampler::order(int64_t epoch) const {
     const size_t k = classes[place];
     images.push_back(members[k][shown[k]++ % members[k].size()]);
   }
-  return deal_again(even(images, shard()), replicas_, shard());
+  return share(rows_of(images, replicas_), replicas_, shard(), sharding_);
 }
 
 RASampler::RASampler(int64_t n, int repetitions, uint64_t seed, const Shard& shard,
-                     Permutation permutation)
+                     Permutation permutation, Sharding sharding)
     : Sampler(n, shard),
       repetitions_(repetitions),
       seed_(seed),
-      permutation_(std::move(permutation)) {
+      permutation_(std::move(permutation)),
+      sharding_(sharding) {
   check(repetitions >= 1 && repetitions <= 128, "[sampler] repetitions must be in [1, 128], got",
         repetitions);
 }
@@ -234,21 +228,26 @@ std::vector<SampleItem> RASampler::uncut_order(int64_t epoch) const {
     check(image >= 0 && image < dataset_size(), "[sampler] the permutation has image", image, "of",
           dataset_size());
   const auto repetitions = static_cast<size_t>(repetitions_);
-  const auto world = static_cast<size_t>(shard().world), rows = images.size() * repetitions;
-  const size_t padded = (rows + world - 1) / world * world;
+  const size_t rows = images.size() * repetitions;
+  // What all ranks together take in one turn.
+  const size_t turn =
+      static_cast<size_t>(shard().world) * (sharding_ == Sharding::Group ? repetitions : 1);
+  const size_t padded = (rows + turn - 1) / turn * turn;
   std::vector<SampleItem> items;
-  for (auto i = static_cast<size_t>(shard().rank); i < padded; i += world) {
+  for (size_t i = 0; i < padded; ++i) {
     const int64_t image = images[i % rows / repetitions];
-    // What is added at the end gets replica numbers of its own, hence an augmentation of its own.
-    const size_t replica = i < rows ? i % repetitions : repetitions + (i - rows) % repetitions;
-    items.push_back({image, image, static_cast<int32_t>(replica)});
+    // What is added at the end gets replica numbers of its own, hence an augmentation of its own
+    // (once more than that only where there are fewer images than ranks).
+    const size_t replica = i % repetitions + i / rows * repetitions;
+    items.push_back({image, image, static_cast<int32_t>(replica % 256)});
   }
-  return items;
+  return share(items, repetitions_, shard(), sharding_);
 }
 
 std::vector<SampleItem> RASampler::order(int64_t epoch) const {
   std::vector<SampleItem> items = uncut_order(epoch);
-  const int64_t rows = dataset_size() / 256 * 256 / shard().world;
+  int64_t rows = dataset_size() / 256 * 256 / shard().world;
+  if (sharding_ == Sharding::Group) rows -= rows % repetitions_;
   items.resize(std::min(items.size(), static_cast<size_t>(rows)));
   return items;
 }

@@ -1,8 +1,10 @@
 // Samplers: which image comes when in an epoch, and as which replica.
 //
 // A sampler is a pure function of its options and the epoch number, so that workers, ranks and
-// resumed runs agree without talking to each other. With several ranks, whole groups are dealt out
-// in turn: rank r gets groups r, r + world, r + 2 world, ... (Sharding::Group).
+// resumed runs agree without talking to each other. With several ranks, the epoch of one rank is
+// dealt out in turn, by whole groups or by rows (Sharding): rank r gets numbers r, r + world,
+// r + 2 world, ... What cannot be shared evenly at the end is left out (SequentialSampler gives it
+// to the first ranks, RASampler adds to it), and replica numbers are those of one rank.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +38,7 @@ struct Shard {
 // What ranks share out. Group: whole groups, so that LossTransform finds all replicas of an image
 // on one rank. Spread: rows, so that the replicas of an image go to different ranks, as with
 // torchvision's and DeiT's RASampler; groups then shrink, to single rows when world >= replicas,
-// where T(L) = L.
+// where T(L) = L. Without replicas (SequentialSampler, RandomSampler) they are the same.
 enum class Sharding { Group, Spread };
 Sharding sharding(const std::string& name);  // "group", "spread"
 
@@ -120,7 +122,7 @@ class WeightedSampler : public Sampler {
   // One weight per image, finite and not negative, not all 0. Throws "[sampler] ..." otherwise, and
   // when fewer images than draws without replacement have a weight.
   WeightedSampler(std::vector<double> weights, uint64_t seed, const WeightedOptions& options = {},
-                  const Shard& shard = {});
+                  const Shard& shard = {}, Sharding sharding = Sharding::Group);
   std::vector<SampleItem> order(int64_t epoch) const override;
 
  private:
@@ -130,6 +132,7 @@ class WeightedSampler : public Sampler {
   std::vector<double> weights_, sums_;  // sums_[i]: of the weights up to i
   uint64_t seed_;
   WeightedOptions options_;
+  Sharding sharding_;
   int64_t groups_;
 };
 
@@ -140,13 +143,14 @@ class ClassBalancedSampler : public Sampler {
  public:
   // Labels in [0, classes). Throws "[sampler] ..." otherwise.
   ClassBalancedSampler(std::span<const int64_t> labels, int64_t classes, int replicas,
-                       uint64_t seed, const Shard& shard = {});
+                       uint64_t seed, const Shard& shard = {}, Sharding sharding = Sharding::Group);
   std::vector<SampleItem> order(int64_t epoch) const override;
 
  private:
   std::vector<std::vector<int64_t>> members_;  // of each class that has some
   int replicas_;
   uint64_t seed_;
+  Sharding sharding_;
 };
 
 // Repeated augmentation in the order of DeiT and of torchvision's reference scripts (class
@@ -158,7 +162,9 @@ class ClassBalancedSampler : public Sampler {
 //
 // With world = 1 the replicas of an image are adjacent, and LossTransform works on them. With
 // world >= repetitions each rank sees an image once: groups are single rows, and T(L) = L there.
-// The framework's own way is GroupedSampler.
+// Sharding::Group, which theirs does not have, deals out the groups of the same list instead: it
+// is continued to a multiple of `world` groups, and a rank's part ends with its last whole group
+// below the same number of rows. The framework's own way is GroupedSampler.
 class RASampler : public Sampler {
  public:
   // The permutation of epoch e. theirs is torch.randperm after seeding with seed + e (DeiT: e);
@@ -166,7 +172,7 @@ class RASampler : public Sampler {
   using Permutation = std::function<std::vector<int64_t>(int64_t epoch)>;
   // 1 <= repetitions <= 128; throws otherwise.
   RASampler(int64_t n, int repetitions, uint64_t seed, const Shard& shard = {},
-            Permutation permutation = {});
+            Permutation permutation = {}, Sharding sharding = Sharding::Spread);
   std::vector<SampleItem> order(int64_t epoch) const override;
 
   // This rank's list before the cut.
@@ -176,6 +182,7 @@ class RASampler : public Sampler {
   int repetitions_;
   uint64_t seed_;
   Permutation permutation_;
+  Sharding sharding_;
 };
 
 }  // namespace ditto::data

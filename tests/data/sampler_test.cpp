@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -285,4 +286,99 @@ TEST_CASE("class-balanced sampler: classes equally often, all images of a class 
       CHECK(shared.insert({item.sample, item.replica}).second);
   CHECK(shared == rows);
   REQUIRE_THROWS_WITH(ClassBalancedSampler(labels, 3, 2, 5), contains("label 3 of image 87"));
+}
+
+TEST_CASE("samplers: the ranks together see the epoch of one, by groups and by rows") {
+  constexpr int64_t kImages = 47;
+  constexpr int kReplicas = 3;
+  std::vector<int64_t> labels(kImages);
+  std::vector<double> weights(kImages);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<int64_t>(i % 4 == 0);
+    weights[i] = 1.0 + static_cast<double>(i % 3);
+  }
+  struct Kind {
+    const char* name;
+    int replicas;
+    std::function<std::vector<SampleItem>(const Shard&, Sharding)> order;
+    enum Rest { LeftOut, Uneven, Added } rest = LeftOut;
+  };
+  const std::vector<Kind> kinds = {
+      {"sequential", 1,
+       [](const Shard& shard, Sharding) { return SequentialSampler(kImages, shard).order(3); },
+       Kind::Uneven},
+      {"random", 1,
+       [](const Shard& shard, Sharding) { return RandomSampler(kImages, 5, shard).order(3); }},
+      {"grouped", kReplicas,
+       [](const Shard& shard, Sharding sharding) {
+         return GroupedSampler(kImages, kReplicas, 5, true, shard, sharding).order(3);
+       }},
+      {"weighted", kReplicas,
+       [&](const Shard& shard, Sharding sharding) {
+         return WeightedSampler(weights, 5, {.replicas = kReplicas, .groups = 61}, shard, sharding)
+             .order(3);
+       }},
+      {"weighted, without replacement", kReplicas,
+       [&](const Shard& shard, Sharding sharding) {
+         return WeightedSampler(weights, 5,
+                                {.replicas = kReplicas, .replacement = false, .groups = 31}, shard,
+                                sharding)
+             .order(3);
+       }},
+      {"class-balanced", kReplicas,
+       [&](const Shard& shard, Sharding sharding) {
+         return ClassBalancedSampler(labels, 2, kReplicas, 5, shard, sharding).order(3);
+       }},
+      {"ra", kReplicas,
+       [](const Shard& shard, Sharding sharding) {
+         return RASampler(kImages, kReplicas, 5, shard, {}, sharding).uncut_order(3);
+       },
+       Kind::Added},
+  };
+  for (const Kind& kind : kinds) {
+    const std::vector<SampleItem> one = kind.order({}, Sharding::Group);
+    REQUIRE(one.size() >= 45);
+    CHECK(kind.order({}, Sharding::Spread) == one);
+    for (const Sharding sharding : {Sharding::Group, Sharding::Spread})
+      for (const int world : {2, 4, 64}) {
+        INFO(kind.name << ", " << world << " ranks");
+        const auto unit = static_cast<size_t>(sharding == Sharding::Group ? kind.replicas : 1);
+        std::vector<std::vector<SampleItem>> ranks;
+        size_t rows = 0;
+        for (int rank = 0; rank < world; ++rank) {
+          ranks.push_back(kind.order({.rank = rank, .world = world}, sharding));
+          rows += ranks.back().size();
+          if (kind.rest != Kind::Uneven) CHECK(ranks.back().size() == ranks.front().size());
+        }
+        // In turn, a unit of each rank, they make the order of one.
+        std::vector<SampleItem> together;
+        for (size_t at = 0; at < ranks.front().size(); at += unit)
+          for (const auto& mine : ranks)
+            for (size_t i = at; i < std::min(at + unit, mine.size()); ++i)
+              together.push_back(mine[i]);
+        REQUIRE(together.size() == rows);
+        const size_t turn = unit * static_cast<size_t>(world);
+        if (kind.rest == Kind::LeftOut) CHECK(rows == one.size() / turn * turn);
+        if (kind.rest == Kind::Uneven) CHECK(rows == one.size());
+        if (kind.rest == Kind::Added) CHECK(rows == (one.size() + turn - 1) / turn * turn);
+        for (size_t i = 0; i < std::min(rows, one.size()); ++i) REQUIRE(together[i] == one[i]);
+        // Nothing is there twice, what was added included: it has replica numbers of its own.
+        std::set<std::pair<int64_t, int32_t>> seen;
+        for (const SampleItem& item : together)
+          REQUIRE(seen.insert({item.sample, item.replica}).second);
+      }
+  }
+}
+
+TEST_CASE("ra sampler: by groups, a rank's part ends with a whole group") {
+  for (const int world : {1, 2, 4})
+    for (int rank = 0; rank < world; ++rank) {
+      const auto items =
+          RASampler(1000, 3, 7, {.rank = rank, .world = world}, {}, Sharding::Group).order(2);
+      CHECK(items.size() == static_cast<size_t>(768 / world / 3 * 3));
+      for (size_t i = 0; i < items.size(); ++i) {
+        CHECK(items[i].sample == items[i / 3 * 3].sample);
+        CHECK(items[i].replica == static_cast<int32_t>(i % 3));
+      }
+    }
 }
