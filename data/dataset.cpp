@@ -12,6 +12,10 @@ namespace ditto::data {
 
 std::string to_string(Split split) { return split == Split::Train ? "train" : "test"; }
 
+ChannelStatistics imagenet_statistics() {
+  return {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+}
+
 OnBadImage on_bad_image(const std::string& name) {
   if (name == "skip") return OnBadImage::Skip;
   if (name == "zero") return OnBadImage::Zero;

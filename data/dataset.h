@@ -33,6 +33,8 @@ struct ImageSample {
 struct ChannelStatistics {
   std::vector<float> mean, std;
 };
+// Those of ImageNet, RGB.
+ChannelStatistics imagenet_statistics();
 
 // What happens when an image cannot be read: an error that ends the run, the image is left out, or
 // it is black.

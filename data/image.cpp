@@ -10,6 +10,7 @@
 
 #include "core/file.h"
 #include "data/exif.h"
+#include "data/grey.h"
 #include "data/image_structure.h"
 #include "data/jpeg.h"
 #include "data/png.h"
@@ -109,11 +110,6 @@ Tensor decode_by_stb(std::span<const uint8_t> bytes, std::string_view name, int6
   const Tensor image = Tensor::empty({height, width, channels}, Dtype::U8);
   std::memcpy(image.data<uint8_t>(), pixels.get(), static_cast<size_t>(image.numel()));
   return image;
-}
-
-// The weights of ITU-R BT.601, in 256ths.
-uint8_t grey_of(const uint8_t* rgb) {
-  return static_cast<uint8_t>((77 * rgb[0] + 150 * rgb[1] + 29 * rgb[2]) >> 8);
 }
 
 Tensor colours(const PngSamples& png, std::string_view name, int channels) {

@@ -157,10 +157,6 @@ Layout find_layout(const fs::path& root) {
 
 }  // namespace
 
-ChannelStatistics imagenet_statistics() {
-  return {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
-}
-
 std::vector<fs::path> list_images(const fs::path& folder, std::vector<std::string>* warnings) {
   std::vector<fs::path> files;
   Ignored ignored;

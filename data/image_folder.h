@@ -17,9 +17,6 @@
 
 namespace ditto::data {
 
-// Mean and standard deviation of ImageNet's pixels, for RGB.
-ChannelStatistics imagenet_statistics();
-
 // The image files (.jpg, .jpeg, .png, in any case) below `folder`: sorted by folder, then by name.
 // What is odd goes to `warnings`. Throws "[image_folder] ..." when a folder cannot be read.
 std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder,

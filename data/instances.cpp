@@ -120,6 +120,11 @@ void check_instances(const Instances& instances, int width, int height) {
         twice == ids.end() ? 0 : twice->annotation);
 }
 
+bool survives(const SurvivalRules& rules, double visibility, int64_t pixels, const Rect& box) {
+  return visibility >= rules.min_visibility && pixels >= rules.min_pixels &&
+         std::min(box.x1 - box.x0, box.y1 - box.y0) >= rules.min_side;
+}
+
 Instances transform_instances(const Transform& transform, const Instances& instances,
                               const SurvivalRules& rules) {
   const kernels::AugmentRow row = transform.row(0);
@@ -138,13 +143,11 @@ Instances transform_instances(const Transform& transform, const Instances& insta
     if (seen.visibility == 0) continue;
     const double visibility =
         seen.visibility * (instances.visibility.empty() ? 1.0 : instances.visibility[i]);
-    const Rect& box = seen.box;
-    const bool survives = visibility >= rules.min_visibility && seen.pixels >= rules.min_pixels &&
-                          std::min(box.x1 - box.x0, box.y1 - box.y0) >= rules.min_side;
-    out.boxes.push_back(box);
+    out.boxes.push_back(seen.box);
     out.labels.push_back(instances.labels[i]);
     out.ids.push_back(instances.ids[i]);
-    out.ignore.push_back(survives ? instances.ignore[i] : uint8_t{1});
+    out.ignore.push_back(survives(rules, visibility, seen.pixels, seen.box) ? instances.ignore[i]
+                                                                            : uint8_t{1});
     out.visibility.push_back(visibility);
     if (!instances.masks.empty()) out.masks.push_back(std::move(mask));
     if (!instances.points.empty()) out.points.push_back(transform.apply(instances.points[i]));

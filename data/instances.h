@@ -49,6 +49,9 @@ struct SurvivalRules {
   double min_side = 2;           // of its box, on the canvas, pixels
 };
 
+// Whether an object of which this is seen on the canvas stays one to find.
+bool survives(const SurvivalRules& rules, double visibility, int64_t pixels, const Rect& box);
+
 // What the canvas shows of each object, in the same order. An object of which nothing is seen is
 // left out; one that fails a rule becomes a region to ignore, and such a region stays one while
 // anything of it is seen. Masks go pixel by pixel (core/nearest_map.h) and boxes are the tight ones

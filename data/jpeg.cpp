@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "data/grey.h"
+
 namespace ditto::data {
 namespace {
 
@@ -24,7 +26,7 @@ Tensor without_black(const Tensor& cmyk, int channels) {
     if (channels == 3)
       for (int c = 0; c < 3; ++c) to[c] = static_cast<uint8_t>(rgb[c]);
     else
-      *to = static_cast<uint8_t>((77 * rgb[0] + 150 * rgb[1] + 29 * rgb[2]) >> 8);
+      *to = grey_of(rgb);
   }
   return image;
 }

@@ -183,7 +183,7 @@ InstanceDataset synthetic_pedestrians(const PedestrianOptions& options) {
           std::make_shared<PedestrianReader>(options),
           std::move(images),
           {"pedestrian"},
-          {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}};
+          imagenet_statistics()};
 }
 
 }  // namespace ditto::data
