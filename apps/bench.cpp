@@ -255,11 +255,11 @@ int main(int argc, char** argv) {
       "run", "measure (the default)",
       [&](Config& config) {
         std::vector<std::string> what = ditto::models::model_names();
-        what.insert(what.end(), {"augment", "penn-fudan", "kernels", "pair-loss"});
+        what.insert(what.end(), {"augment", "penn-fudan", "decode", "kernels", "pair-loss"});
         config
             .add("what", &options.what,
                  "a model's training step, augment (CIFAR's pipeline), penn-fudan (that of a "
-                 "detector), kernels (bytes per second), or pair-loss "
+                 "detector), decode (image files), kernels (bytes per second), or pair-loss "
                  "(forward and backward of --pair-loss over --batch embeddings)")
             .choices(what);
         declare(config, options.compute);
@@ -269,7 +269,8 @@ int main(int argc, char** argv) {
             .choices(ditto::losses::pair_loss_names());
         config.add("cost", &options.cost,
                    "compare steps with --loss to steps with cce, in CPU seconds");
-        config.add("data-root", &options.data_root, "of --what penn-fudan");
+        config.add("data-root", &options.data_root,
+                   "of --what penn-fudan; of --what decode a folder of image files");
         config.add("batch", &options.batch, "rows").range(2, 1 << 20);
         config.add("threads", &options.threads, "0: all cores").range(0, 4096);
         config.add("repeats", &options.repeats, "timed repetitions").range(1, 100000);
@@ -287,6 +288,8 @@ int main(int argc, char** argv) {
           bench_data(options, cifar_benches(options.batch));
         else if (options.what == "penn-fudan")
           bench_data(options, instance_benches(options.data_root));
+        else if (options.what == "decode")
+          bench_data(options, decode_benches(options.data_root));
         else if (options.what == "kernels")
           bench_kernels(options);
         else if (options.what == "pair-loss")

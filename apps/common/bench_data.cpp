@@ -2,6 +2,8 @@
 
 #include "core/rng.h"
 #include "data/augment.h"
+#include "data/image.h"
+#include "data/image_folder.h"
 #include "data/instance_loader.h"
 #include "data/loader.h"
 #include "data/penn_fudan.h"
@@ -63,6 +65,17 @@ std::vector<DataBench> instance_benches(const std::string& root) {
                        }});
   }
   return benches;
+}
+
+std::vector<DataBench> decode_benches(const std::string& folder) {
+  constexpr size_t kFiles = 64;
+  std::vector<std::filesystem::path> files = data::list_images(folder);
+  check(!files.empty(), "[bench] no JPEG or PNG files below", printable(folder));
+  if (files.size() > kFiles) files.resize(kFiles);
+  const auto rows = static_cast<int64_t>(files.size());
+  return {{"decode", rows, [files = std::move(files)] {
+             for (const auto& file : files) data::read_image(file);
+           }}};
 }
 
 }  // namespace ditto::apps

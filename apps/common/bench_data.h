@@ -22,4 +22,7 @@ std::vector<DataBench> cifar_benches(int64_t batch);
 // boxes, masks and normalisation, with 1, 2, 4 and 8 replicas of each of the first 64 images.
 std::vector<DataBench> instance_benches(const std::string& root);
 
+// The first 64 JPEG and PNG files below a folder, read and decoded one after the other.
+std::vector<DataBench> decode_benches(const std::string& folder);
+
 }  // namespace ditto::apps
