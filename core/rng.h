@@ -37,7 +37,7 @@ constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, ui
 }
 
 // What the numbers are for; streams of different purposes never meet.
-enum class Purpose : uint32_t { Init, Shuffle, Augment, Mix, Dropout, User };
+enum class Purpose : uint32_t { Init, Shuffle, Augment, Mix, Dropout, User, Paste };
 
 // A stream of numbers for one (seed, purpose, sample, epoch, replica).
 class Rng {

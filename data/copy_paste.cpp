@@ -35,12 +35,10 @@ void append_uncovered(Instances& out, const Instances& from, size_t i, const Rle
   const Rect box = mask.box();
   const double visibility =
       out.visibility.back() * static_cast<double>(after) / static_cast<double>(before);
-  const bool survives = visibility >= rules.min_visibility && after >= rules.min_pixels &&
-                        std::min(box.x1 - box.x0, box.y1 - box.y0) >= rules.min_side;
   out.masks.back() = std::move(mask);
   out.boxes.back() = box;
   out.visibility.back() = visibility;
-  if (!survives) out.ignore.back() = 1;
+  if (!survives(rules, visibility, after, box)) out.ignore.back() = 1;
 }
 
 }  // namespace
@@ -92,8 +90,11 @@ void paste_pixels(const Tensor& source, const Tensor& weights, const Tensor& ima
     return x.alias(shape, contiguous_strides(shape), x.offset()).view();
   };
   for (const Tensor* t : {&source, &weights, &image})
-    check(t->defined() && t->is_contiguous(), "[copy_paste] undefined or strided pixels");
-  kernels::paste(cpu_context(), as_batch(source), as_batch(weights), as_batch(image));
+    check(t->defined() && t->is_contiguous() && t->device() == image.device(),
+          "[copy_paste] undefined or strided pixels, or on several devices");
+  on_device(image.device(), [&](auto& ctx) {
+    kernels::paste(ctx, as_batch(source), as_batch(weights), as_batch(image));
+  });
 }
 
 }  // namespace ditto::data

@@ -40,7 +40,7 @@ std::optional<Paste> draw_paste(const PasteOptions& options, Rng& rng, const Ins
 // The weight of the source's pixels, (height, width) f32: 1 on the mask and 0 beside it, with
 // `soften` blended over two pixels on either side.
 Tensor paste_weights(const Rle& mask, double soften);
-// image = weights * source + (1 - weights) * image, in place; (H, W, C) f32 canvases on the CPU.
+// image = weights * source + (1 - weights) * image, in place; (H, W, C) f32 canvases on one device.
 void paste_pixels(const Tensor& source, const Tensor& weights, const Tensor& image);
 
 }  // namespace ditto::data

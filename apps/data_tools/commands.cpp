@@ -80,12 +80,18 @@ void declare(Config& config, InstanceDataOptions& o) {
       .choices({"penn-fudan", "synthetic"});
   config.add("data-root", &o.data_root, "folder of the data set, or its parent");
   config.add("lenient", &o.lenient, "leave out wrong annotations instead of stopping at them");
+  config
+      .add("on-bad-image", &o.on_bad_image,
+           "a photograph that cannot be read, or has another size than its annotation says, is an "
+           "error or left out")
+      .choices({"error", "skip"});
   config.add("synthetic-images", &o.synthetic_images, "how many are generated").range(1, 1e6);
 }
 
 data::InstanceDataset load_instances(const InstanceDataOptions& o) {
   if (o.dataset == "synthetic") return data::synthetic_pedestrians({.images = o.synthetic_images});
-  return data::load_penn_fudan(o.data_root, {.lenient = o.lenient});
+  return data::load_penn_fudan(
+      o.data_root, {.lenient = o.lenient, .on_bad_image = data::on_bad_image(o.on_bad_image)});
 }
 
 void ShowInstancesCommand::declare(Config& config) {
@@ -98,6 +104,10 @@ void ShowInstancesCommand::declare(Config& config) {
   config.add("jitter-high", &high_, "largest size").above(0, 10);
   config.add("degrees", &degrees_, "rotation, uniform up to this").range(0, 44);
   config.add("cutout", &cutout_, "side of the square; 0: none").range(0, 1024);
+  config
+      .add("copy-paste", &sheet_.paste.probability,
+           "that objects of another image are pasted on a replica")
+      .range(0, 1);
   apps::declare(config, directory_);
 }
 
@@ -109,8 +119,8 @@ void ShowInstancesCommand::run(const Invocation& invocation) {
           static_cast<int>(width_), static_cast<int>(height_),
           data::ScaleJitterOptions{.low = low_, .high = high_, .random_place = true}),
       std::make_shared<data::RandomFlip>(),
-      std::make_shared<data::RandomAffine>(data::AffineOptions{.degrees = degrees_}),
-      std::make_shared<data::ColorJitter>(data::JitterOptions{0.2, 0.2, 0.2, 0.02})};
+      std::make_shared<data::RandomAffine>(data::AffineOptions{.degrees = degrees_})};
+  sheet_.colours = std::make_shared<data::ColorJitter>(data::JitterOptions{0.2, 0.2, 0.2, 0.02});
   if (cutout_ > 0) parts.push_back(std::make_shared<data::Cutout>(cutout_));
   write_sheet(instance_sheet(dataset, data::Compose(std::move(parts)), sheet_), directory_,
               invocation);

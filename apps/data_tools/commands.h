@@ -38,6 +38,7 @@ struct InstanceDataOptions {
   std::string dataset = "penn-fudan";  // or synthetic
   std::string data_root;
   bool lenient = false;
+  std::string on_bad_image = "error";
   int64_t synthetic_images = 100;
 };
 void declare(Config& config, InstanceDataOptions& options);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/box_map.h"
+#include "data/paste_partner.h"
 
 namespace ditto::apps {
 namespace {
@@ -84,14 +85,46 @@ struct Replica {
   data::Transform transform;
   data::Instances objects;
   Tensor pixels;
+  std::vector<uint8_t> pasted = {};  // per object
+
+  // Of the original: objects to find that come from it.
+  bool has(size_t k) const { return !objects.ignore[k] && !pasted[k]; }
 };
+
+Replica draw_replica(const data::InstanceDataset& dataset, const data::Augment& augment,
+                     const SheetOptions& options, int64_t sample, int number,
+                     const Tensor& original) {
+  const data::ReplicaKey key{static_cast<uint64_t>(options.seed), 0, sample, number};
+  Rng rng = key.rng(Purpose::Augment);
+  data::Transform transform = augment.draw(rng, dataset.info(sample));
+  const data::ImageInfo canvas = transform.canvas();
+  data::Instances seen =
+      data::transform_instances(transform, dataset.instances(sample), options.survival);
+  std::vector<uint8_t> pasted(seen.size());
+  std::optional<data::Transform> colours;
+  if (options.colours) colours = options.colours->draw(rng, canvas);
+  std::optional<data::PastePartner> partner =
+      data::draw_partner(dataset, augment, options.paste, key, canvas, seen, options.survival);
+  data::ReplicaParts parts{
+      .transform = transform, .image = original, .colours = colours ? &*colours : nullptr};
+  if (partner) parts.partner_image = dataset.image(partner->sample);
+  if (parts.partner_image.defined()) {
+    parts.partner = &*partner;
+    parts.soften = options.paste.soften;
+    seen = partner->paste.instances;
+    pasted = partner->paste.pasted;
+  }
+  const Tensor pixels = Tensor::empty({canvas.height, canvas.width, dataset.channels()});
+  data::render_replica(parts, pixels);
+  return {std::move(transform), std::move(seen), pixels, std::move(pasted)};
+}
 
 // By the map that brings predictions back.
 void show_back(Picture& panel, const Replica& replica,
                const std::map<data::InstanceId, Colour>& colours) {
   const BoxBack back(replica.transform.frame().map);
   for (size_t k = 0; k < replica.objects.size(); ++k)
-    if (!replica.objects.ignore[k])
+    if (replica.has(k))
       panel.box(back(replica.objects.boxes[k]), colours.at(replica.objects.ids[k]));
 }
 
@@ -155,12 +188,9 @@ Picture instance_sheet(const data::InstanceDataset& dataset, const data::Augment
       colours.emplace(id, distinct_colour(static_cast<int64_t>(colours.size())));
     std::vector<Replica> replicas;
     for (int r = 0; r < options.replicas; ++r) {
-      Rng rng(static_cast<uint64_t>(options.seed), Purpose::Augment, static_cast<uint64_t>(i), 0,
-              static_cast<uint64_t>(r));
-      data::Transform transform = augment.draw(rng, dataset.info(i));
-      data::Instances seen = data::transform_instances(transform, objects, options.survival);
-      Tensor pixels = transform.apply(original);
-      replicas.push_back({std::move(transform), std::move(seen), std::move(pixels)});
+      replicas.push_back(draw_replica(dataset, augment, options, i, r, original));
+      for (const data::InstanceId& id : replicas.back().objects.ids)
+        colours.emplace(id, distinct_colour(static_cast<int64_t>(colours.size())));
     }
 
     Line upper, lower;
@@ -180,7 +210,7 @@ Picture instance_sheet(const data::InstanceDataset& dataset, const data::Augment
       for (size_t r = 0; r < replicas.size(); ++r) {
         const data::Instances& seen = replicas[r].objects;
         for (size_t k = 0; k < seen.size(); ++k) {
-          if (seen.ids[k] != id || seen.ignore[k]) continue;
+          if (seen.ids[k] != id || !replicas[r].has(k)) continue;
           const Point here = centre(seen.boxes[k]);
           if (last) joins.push_back({lines.size(), last->first, r + 1, last->second, here, colour});
           last = {r + 1, here};

@@ -128,6 +128,36 @@ TEST_CASE("check-data: clean sets pass, each kind of damage is a problem") {
   CHECK_THAT(said, contains("the mask has an object 77"));
   CHECK_THAT(said, contains("pedestrians3.png: left out"));
   CHECK_THAT(said, contains("[check-data] 4 problems were found"));
+
+  // Both halves of a pair can be missing.
+  std::filesystem::remove(dir / "PNGImages/pedestrians2.png");
+  std::filesystem::remove(dir / "PedMasks/pedestrians1_mask.png");
+  CHECK(run<CheckInstancesCommand>("check-data", {"--data-root", root}, &said) == 1);
+  CHECK_THAT(said, contains("PedMasks/pedestrians2_mask.png: there is no photograph for it"));
+  CHECK_THAT(said, contains("Annotation/pedestrians2.txt: there is no photograph for it"));
+  CHECK_THAT(said, contains("pedestrians1.png: left out: [file] cannot open"));
+}
+
+TEST_CASE("show-data: photographs of the wrong size stop it, or are left out") {
+  const TempDir dir;
+  write_penn_fudan(dir.path(), pedestrians());
+  write_file(dir / "PNGImages/pedestrians0.png", png_of(pedestrians().image(1)));
+  const std::vector<std::string> show = {"--data-root", dir.path().string(),   "--images", "2",
+                                         "--run-dir",   (dir / "run").string()};
+  std::string said;
+  CHECK(run<ShowInstancesCommand>("show-data", show, &said) == 1);
+  CHECK_THAT(said, contains("pedestrians0.png has"));
+  std::vector<std::string> skip = show;
+  skip.back() += "2";
+  skip.insert(skip.end(), {"--on-bad-image", "skip"});
+  CHECK(run<ShowInstancesCommand>("show-data", skip, &said) == 0);
+  // check-data finds it either way, once.
+  for (const char* policy : {"error", "skip"}) {
+    CHECK(run<CheckInstancesCommand>("check-data",
+                                     {"--data-root", dir.path().string(), "--on-bad-image", policy},
+                                     &said) == 1);
+    CHECK_THAT(said, contains("[check-data] 1 problems were found"));
+  }
 }
 
 TEST_CASE("check-data: tiny objects, masks outside boxes, twins, pictures of one colour") {
@@ -196,12 +226,38 @@ TEST_CASE("check-data and show-data: classified images") {
   CHECK(run<CheckImagesCommand>("check-data", skipping, &said) == 1);
 }
 
+TEST_CASE("sheet: pasted objects have a box in the replica, and no way back") {
+  const data::RandomFlip still(0.0);
+  SheetOptions options{.images = 1, .replicas = 1};
+  const Picture plain = instance_sheet(pedestrians(), still, options);
+  options.paste.probability = 1;
+  const Picture pasted = instance_sheet(pedestrians(), still, options);
+  REQUIRE(pasted.width() == plain.width());
+  REQUIRE(pasted.height() == plain.height());
+  const int width = static_cast<int>(pedestrians().image(0).dim(1));
+  const int height = static_cast<int>(pedestrians().image(0).dim(0));
+  constexpr int kGap = 8;
+  const auto differing = [&](int column, int line) {
+    int64_t count = 0;
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x) {
+        const int at_x = kGap + column * (width + kGap) + x,
+                  at_y = kGap + line * (height + kGap) + y;
+        count += at(plain, at_x, at_y) != at(pasted, at_x, at_y);
+      }
+    return count;
+  };
+  CHECK(differing(0, 0) == 0);   // the original with its own objects
+  CHECK(differing(1, 0) > 100);  // the replica
+  CHECK(differing(1, 1) > 50);   // its pixels on the original
+}
+
 TEST_CASE("show-data: a sheet of generated pedestrians") {
   const TempDir dir;
   std::string said;
   CHECK(run<ShowInstancesCommand>("show-data",
                                   {"--dataset", "synthetic", "--synthetic-images", "2", "--images",
-                                   "1", "--run-dir", (dir / "run").string()},
+                                   "1", "--copy-paste", "1", "--run-dir", (dir / "run").string()},
                                   &said) == 0);
   CHECK_THAT(said, contains("data.png"));
   CHECK(read_file(dir / "run" / "data.png").size() > 10000);
