@@ -1,10 +1,16 @@
 // Similarity of two boxes, written once for both devices, and what both check (kernels/pairing.h).
+//
+// Which pairs are taken depends on the order of the ranks to the last bit, and equal boxes that
+// were moved have nearly equal ranks. So no product here may be fused into a sum by one compiler
+// and not by the other (core/rounded_product.h); quotients, roots and sums are rounded alike
+// everywhere.
 #pragma once
 
 #include <cmath>
 
 #include "core/frame.h"
 #include "core/host_device.h"
+#include "core/rounded_product.h"
 #include "kernels/pairing.h"
 
 namespace ditto::kernels {
@@ -23,7 +29,7 @@ HD Rect common(const Rect& a, const Rect& b) {
 // 0 for boxes that are empty, NaN or infinite.
 HD double box_area(const Rect& r) {
   const double w = r.x1 - r.x0, h = r.y1 - r.y0;
-  return w > 0 && h > 0 && w < HUGE_VAL && h < HUGE_VAL ? w * h : 0.0;
+  return w > 0 && h > 0 && w < HUGE_VAL && h < HUGE_VAL ? rounded_product(w, h) : 0.0;
 }
 
 // A box, what of the image its replica shows, and its class.
@@ -45,13 +51,16 @@ HD double pair_rank(const PairingBox& a, const PairingBox& b, const PairingOptio
   }
   const double dx = 0.5 * (p.x0 + p.x1 - q.x0 - q.x1), dy = 0.5 * (p.y0 + p.y1 - q.y0 - q.y1);
   const double dw = p.x1 - p.x0 - q.x1 + q.x0, dh = p.y1 - p.y0 - q.y1 + q.y0;
-  const double distance = std::sqrt((dx * dx + dy * dy + dw * dw + dh * dh) / area_p);
+  const double square =
+      std::fma(dh, dh, std::fma(dw, dw, std::fma(dy, dy, rounded_product(dx, dx))));
+  const double distance = std::sqrt(square / area_p);
   return distance <= options.threshold ? -distance : -HUGE_VAL;
 }
 
 // Whether the areas of all boxes of two replicas allow them to be paired.
 HD bool areas_agree(double a, double b, const PairingOptions& options) {
-  return !(options.min_area_ratio > 0) || least(a, b) >= options.min_area_ratio * most(a, b);
+  return !(options.min_area_ratio > 0) ||
+         least(a, b) >= rounded_product(options.min_area_ratio, most(a, b));
 }
 
 // Views as plain pointers; T is the dtype of the boxes.

@@ -64,6 +64,34 @@ TEST_CASE("pairing: CUDA as CPU", "[gpu]") {
     }
 }
 
+TEST_CASE("pairing on CUDA: ranks that differ by roundings come in the CPU's order", "[gpu]") {
+  if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
+  // Every box of b lies as far from its box of a as its neighbour does, on the other side: but for
+  // roundings their ranks are equal.
+  const int64_t batch = 16, pairs = 24;
+  Array a({batch, pairs, 4}, Dtype::F64), b({batch, 2 * pairs, 4}, Dtype::F64);
+  Rng rng(1);
+  for (int64_t i = 0; i < batch * pairs; ++i) {
+    const double x = rng.uniform(0, 30), y = rng.uniform(0, 30), dx = rng.uniform(0.1, 1),
+                 dy = rng.uniform(0.1, 1);
+    const double box[] = {x, y, x + rng.uniform(4, 9), y + rng.uniform(4, 9)};
+    for (int64_t c = 0; c < 4; ++c) {
+      a.set(i * 4 + c, box[c]);
+      b.set(i * 8 + c, box[c] + (c % 2 == 0 ? dx : dy));
+      b.set(i * 8 + 4 + c, box[c] - (c % 2 == 0 ? dx : dy));
+    }
+  }
+  for (const PairingOptions& options :
+       {PairingOptions{.threshold = 0.1},
+        PairingOptions{.similarity = Similarity::Distance, .threshold = 2}})
+    expect_same_on_cuda({a, b}, {Array({batch, pairs}, Dtype::I32)}, 0,
+                        [&](auto& ctx, const Views& views, const Views& out) {
+                          PairingBoxes rows, columns;
+                          rows.boxes = views[0], columns.boxes = views[1];
+                          pair_boxes(ctx, rows, columns, options, out[0]);
+                        });
+}
+
 TEST_CASE("pairing on CUDA: nothing to pair", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   expect_same_on_cuda(
