@@ -28,8 +28,8 @@ HD Rect common(const Rect& a, const Rect& b) {
 }
 // 0 for boxes that are empty, NaN or infinite.
 HD double box_area(const Rect& r) {
-  const double w = r.x1 - r.x0, h = r.y1 - r.y0;
-  return w > 0 && h > 0 && w < HUGE_VAL && h < HUGE_VAL ? rounded_product(w, h) : 0.0;
+  const double w = r.x1 - r.x0, h = r.y1 - r.y0, area = rounded_product(w, h);
+  return w > 0 && h > 0 && w < HUGE_VAL && h < HUGE_VAL ? area : 0.0;
 }
 
 // A box, what of the image its replica shows, and its class.
