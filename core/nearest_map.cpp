@@ -90,9 +90,9 @@ Rle warp(const Rle& mask, const NearestMap& map) {
   const Affine& m = map.inverse;
   check(std::isfinite(m.a + m.b + m.c + m.d + m.e + m.f), "[warp] the map is not finite");
   const NearestLookup lookup(map);
-  return Rle::from_runs(
-      m.b == 0 && m.d == 0 ? warp_upright(mask, lookup) : warp_any(mask, map, lookup), map.height,
-      map.width);
+  return Rle::from_runs(m.b == 0 && m.d == 0 && map.windows.empty() ? warp_upright(mask, lookup)
+                                                                    : warp_any(mask, map, lookup),
+                        map.height, map.width);
 }
 
 }  // namespace ditto

@@ -30,6 +30,7 @@ Rect map_clip(const Affine& map, const Rect& clip) {
 }
 
 bool whole(double v) { return v == std::floor(v); }
+bool whole(const Rect& r) { return whole(r.x0) && whole(r.y0) && whole(r.x1) && whole(r.y1); }
 
 }  // namespace
 
@@ -58,6 +59,7 @@ Transform Transform::resized(const ImageInfo& info, const Rect& area, int width,
           .then(Affine::scaling(width / (area.x1 - area.x0), height / (area.y1 - area.y0)));
   Transform out = geometric(info, map, width, height);
   out.area_ = area;
+  out.average_ = true;
   return out;
 }
 
@@ -108,22 +110,52 @@ Transform& Transform::append(const Transform& next) {
 bool Transform::keeps_geometry() const {
   return frame_.map == Affine{} && frame_.width == frame_.source_width &&
          frame_.height == frame_.source_height && clip_ == kernels::kEverywhere &&
-         area_ == kernels::kEverywhere;
+         area_ == kernels::kEverywhere && windows_.empty() && !average_;
+}
+
+// `kept` is what is left of the canvas before it turns.
+void Transform::keep_cuts(const Rect& kept) {
+  const bool upright = kernels::is_upright(frame_.map);
+  if (upright && std::isfinite(kept.area()) && kept.area() > 0) {
+    const Rect part = frame_.map.inverse()(kept);
+    if (whole(part)) {
+      area_ = intersection(area_, part);
+      return;
+    }
+  }
+  if (kept != kernels::kEverywhere) windows_.push_back({frame_.map, kept});
 }
 
 void Transform::append_geometry(const Transform& next) {
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   Rect kept = clip_;
-  if (!contains(grown(canvas_of(frame_)), frame_.map(source_of(frame_))))
-    kept = intersection(kept, canvas_of(frame_));
-  clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  const Rect image = frame_.map(source_of(frame_));
+  if (!contains(grown(canvas_of(frame_)), image)) kept = intersection(kept, canvas_of(frame_));
   const double scale = std::sqrt(std::fabs(next.frame_.map.determinant()));
   for (kernels::ColourChange& change : colours_)
     if (change.kind == kernels::ColourKind::Blur) kernels::scale_blur(change, scale);
-  if (std::isfinite(next.area_.area()))
-    area_ = kernels::is_upright(frame_.map) ? intersection(area_, frame_.map.inverse()(next.area_))
-                                            : kernels::kEverywhere;
+  if (next.area_ != kernels::kEverywhere) {
+    if (kernels::is_upright(frame_.map))
+      area_ = intersection(area_, map_clip(frame_.map.inverse(), next.area_));
+    else if (!contains(grown(next.area_), image))
+      kept = intersection(kept, next.area_);
+  }
+  if (kernels::is_upright(next.frame_.map)) {
+    clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
+  } else {
+    keep_cuts(kept);
+    clip_ = next.clip_;
+    // The area of an image that stays upright counts in whole pixels; turned, it is exact.
+    if (area_ != kernels::kEverywhere && !whole(area_)) {
+      windows_.push_back({Affine{}, area_});
+      area_ = {std::floor(area_.x0), std::floor(area_.y0), std::ceil(area_.x1),
+               std::ceil(area_.y1)};
+    }
+  }
+  for (const Window& window : next.windows_)
+    windows_.push_back({frame_.map.then(window.to_rect), window.rect});
+  average_ = average_ || next.average_;
   if (!erase_.empty()) {
     const Affine back = next.frame_.map.inverse();
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
@@ -142,8 +174,17 @@ Transform Transform::inverse() const {
   Transform out = *this;
   out.frame_ = frame_.inverse();
   out.fill_ = canvas().fill;
-  out.clip_ = map_clip(out.frame_.map, clip_);
-  out.area_ = map_clip(frame_.map, area_);
+  for (Window& window : out.windows_) window.to_rect = out.frame_.map.then(window.to_rect);
+  if (kernels::is_upright(frame_.map)) {
+    out.clip_ = map_clip(out.frame_.map, clip_);
+    out.area_ = map_clip(frame_.map, area_);
+  } else {  // source and canvas change places
+    out.clip_ = area_, out.area_ = kernels::kEverywhere;
+    if (whole(clip_))
+      out.area_ = clip_;
+    else
+      out.windows_.push_back({Affine{}, clip_});
+  }
   out.erase_.clear();  // those pixels hold the fill colour already
   for (int c = 0; c < channels_; ++c) {
     check(scale_[c] != 0, "[transform] channel", c, "was scaled by 0 and cannot be restored");
@@ -162,6 +203,8 @@ Lost Transform::lost() const {
       !upright || std::fabs(m.a) != 1 || std::fabs(m.e) != 1 || !whole(m.c) || !whole(m.f);
   lost.cut = !contains(grown(canvas_of(frame_)), image) || !contains(grown(clip_), image) ||
              !contains(area_, source_of(frame_));
+  for (const Window& window : windows_)
+    lost.cut = lost.cut || !contains(grown(window.rect), window.to_rect(source_of(frame_)));
   lost.erased = !erase_.empty();
   lost.colour = !colours_.empty();
   for (int c = 0; c < channels_; ++c) lost.colour = lost.colour || scale_[c] == 0;
@@ -214,12 +257,17 @@ ImageInfo Transform::canvas() const {
 }
 
 kernels::AugmentRow Transform::row(int64_t source) const {
-  return {source, frame_.map.inverse(), clip_, area_, colours_, erase_, scale_, offset_, fill_};
+  return {source,   frame_.map.inverse(),
+          clip_,    area_,
+          windows_, average_,
+          colours_, erase_,
+          scale_,   offset_,
+          fill_};
 }
 
 NearestMap Transform::nearest() const {
   NearestMap map = NearestMap::of(frame_);
-  map.clip = clip_, map.area = area_;
+  map.clip = clip_, map.area = area_, map.windows = windows_;
   return map;
 }
 

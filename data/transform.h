@@ -55,10 +55,9 @@ class Transform {
   static Transform colour(const ImageInfo& info, const kernels::ColourChange& change);
 
   // First *this, then `next`. The result of applying both in turn, but with one resampling: what an
-  // earlier canvas cut off stays cut off, and everything outside the image is the fill colour of
-  // *this, changed like any pixel. Where a turn or shear follows a cut, its upright hull is what is
-  // left; where one joins a reduction in size, pixels are sampled bilinearly and not averaged, so
-  // that strong reductions alias. Throws when `next` was made for another size.
+  // earlier canvas cut off stays cut off, turned or not, and everything outside the image is the
+  // fill colour of *this, changed like any pixel. A chain with a resize averages, one without
+  // samples bilinearly (kernels/augment.h). Throws when `next` was made for another size.
   Transform then(const Transform& next) const;
   // Becomes then(next).
   Transform& append(const Transform& next);
@@ -93,10 +92,15 @@ class Transform {
  private:
   bool keeps_geometry() const;
   void append_geometry(const Transform& next);
+  void keep_cuts(const Rect& kept);
 
   Frame frame_;
   int channels_;
+  // What cuts have left: those since the last turn in one rectangle of the canvas, those before the
+  // first in one of the source, others as windows. average_: there was a resize.
   Rect clip_ = kernels::kEverywhere, area_ = kernels::kEverywhere;
+  std::vector<Window> windows_;
+  bool average_ = false;
   std::vector<kernels::Erase> erase_;
   std::vector<kernels::ColourChange> colours_;  // before scale_ and offset_
   kernels::ChannelValues scale_{1, 1, 1, 1}, offset_{}, fill_{};

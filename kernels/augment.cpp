@@ -11,57 +11,16 @@
 #endif
 
 #include "core/parallel.h"
+#include "kernels/augment_lines.h"
 #include "kernels/augment_math.h"
+#include "kernels/augment_sampling.h"
 #include "kernels/blur.h"
-#include "kernels/resample.h"
 
 namespace ditto::kernels {
 namespace {
 
 // Below this many images a second thread costs more than it saves.
 constexpr int64_t kImageGrain = 8;
-
-// scale, offset and painted fill of a row of pixels, laid out like the pixels themselves: the
-// conversion loop is then one multiply-add per element, whatever the number of channels.
-class Pattern {
- public:
-  Pattern(int64_t width, int64_t channels)
-      : width_(width), channels_(channels), values_(static_cast<size_t>(3 * width * channels)) {}
-
-  // `unit` is what one step of the source's dtype is worth.
-  void prepare(const AugmentRow& row, double unit) {
-    if (unit == unit_ && row.scale == scale_ && row.offset == offset_ && row.fill == fill_) return;
-    scale_ = row.scale, offset_ = row.offset, fill_ = row.fill, unit_ = unit;
-    const int64_t n = width_ * channels_;
-    for (int64_t i = 0; i < n; ++i) {
-      const size_t c = static_cast<size_t>(i % channels_);
-      values_[i] = static_cast<float>(scale_[c] * unit);
-      values_[n + i] = offset_[c];
-      // In double: a fill of mean and an offset of -mean / std meet in (nearly) zero.
-      values_[2 * n + i] = static_cast<float>(double{scale_[c]} * fill_[c] + offset_[c]);
-    }
-  }
-  const float* scale() const { return values_.data(); }
-  const float* offset() const { return values_.data() + width_ * channels_; }
-  const float* fill() const { return values_.data() + 2 * width_ * channels_; }
-
- private:
-  int64_t width_, channels_;
-  std::vector<float> values_;
-  ChannelValues scale_{}, offset_{}, fill_{};
-  double unit_ = 0;  // 0: not prepared yet
-};
-
-// A vector of floats (one AVX or SSE register for eight or four of them).
-template <int L>
-using Lanes [[gnu::vector_size(L * sizeof(float))]] = float;
-
-template <int L>
-Lanes<L> load(const float* from) {
-  Lanes<L> lanes;
-  std::memcpy(&lanes, from, sizeof(lanes));
-  return lanes;
-}
 
 // Eight elements of the source as floats. By intrinsics where there are any: of vectors or loops
 // over bytes GCC 12 makes five times as many instructions.
@@ -146,11 +105,11 @@ void reverse_pixels(const T* last, T* out, int64_t pixels) {
 // Mirrored lines are turned round first, all of them: a line that was just written by the register
 // cannot be read at once by wider ones without waiting.
 template <int C, class T>
-void shift_image(const T* source, Size in, const Shift& shift, Span columns, Span lines,
-                 const Pattern& pattern, std::vector<T>& scratch, const T* next, float* out,
-                 Size canvas) {
-  columns = intersect(columns, sources_inside(shift.x0, shift.step_x, in.width, canvas.width));
-  lines = intersect(lines, sources_inside(shift.y0, shift.step_y, in.height, canvas.height));
+void shift_image(const T* source, Size in, const PixelArea& area, const Shift& shift, Span columns,
+                 Span lines, const Pattern& pattern, std::vector<T>& scratch, const T* next,
+                 float* out, Size canvas) {
+  columns = intersect(columns, sources_inside(shift.x0, shift.step_x, area.columns, canvas.width));
+  lines = intersect(lines, sources_inside(shift.y0, shift.step_y, area.lines, canvas.height));
   if (columns.begin == columns.end) lines.end = lines.begin;
   const int64_t pitch = canvas.width * C, first = columns.begin * C, end = columns.end * C;
   const T* pixels = source + (shift.y0 + shift.step_y * lines.begin) * in.width * C +
@@ -176,139 +135,6 @@ void shift_image(const T* source, Size in, const Shift& shift, Span columns, Spa
     pixels += step;
   }
 }
-
-// Pixels of 2 to 4 channels are sampled as vectors of four.
-template <int C>
-constexpr int kLanes = C == 1 ? 1 : 4;
-
-// The source in f32 inside a frame of fill pixels, one wide on the left and top and two on the
-// right and bottom, so that sampling needs no border cases.
-template <int C, class T>
-void frame_source(const T* source, Size in, const ChannelValues& fill, double unit,
-                  std::vector<float>& framed) {
-  constexpr int L = kLanes<C>;
-  const int64_t pitch = (in.width + 3) * L;
-  framed.resize(static_cast<size_t>((in.height + 3) * pitch));
-  float outside[L] = {};
-  for (int c = 0; c < C; ++c) outside[c] = static_cast<float>(fill[c] / unit);
-  const auto paint = [&](float* to, int64_t pixels) {
-    for (int64_t i = 0; i < pixels; ++i) std::copy_n(outside, L, to + i * L);
-  };
-  paint(framed.data(), in.width + 3);
-  for (int64_t y = 0; y < in.height; ++y) {
-    float* line = framed.data() + (y + 1) * pitch;
-    paint(line, 1);
-    for (int64_t x = 0; x < in.width; ++x)
-      for (int c = 0; c < C; ++c)
-        line[(x + 1) * L + c] = static_cast<float>(source[(y * in.width + x) * C + c]);
-    paint(line + pitch - 2 * L, 2);
-  }
-  paint(framed.data() + (in.height + 1) * pitch, 2 * (in.width + 3));
-}
-
-// Where one line of output pixels reads: the upper left of four neighbours, and how far the point
-// is on the way to the next one. A pass of its own, because the compiler vectorises it.
-struct Taps {
-  std::vector<int32_t> x, y;
-  std::vector<float> right, down;
-  explicit Taps(size_t width) : x(width), y(width), right(width), down(width) {}
-
-  void find(const Affine& m, Size in, int64_t line, Span columns) {
-    const double y0 = static_cast<double>(line) + 0.5;
-    const double start_x = tap_start_x(m, y0), start_y = tap_start_y(m, y0);
-    const double limit_x = static_cast<double>(in.width + 1);
-    const double limit_y = static_cast<double>(in.height + 1);
-    const auto end = static_cast<int32_t>(columns.end);
-    int32_t* to_x = x.data();
-    int32_t* to_y = y.data();
-    float* to_right = right.data();
-    float* to_down = down.data();
-    for (auto i = static_cast<int32_t>(columns.begin); i < end; ++i) {
-      const Tap across = tap_at(start_x, m.a, i, limit_x), along = tap_at(start_y, m.d, i, limit_y);
-      to_x[i] = across.index, to_y[i] = along.index;
-      to_right[i] = across.part, to_down[i] = along.part;
-    }
-  }
-};
-
-// Bilinear sampling between pixel centres; neighbours outside the source have the fill value.
-template <int C>
-void sample_image(const std::vector<float>& framed, Size in, const Affine& inverse, Span columns,
-                  Span lines, const Pattern& pattern, Taps& taps, float* out, Size canvas) {
-  constexpr int L = kLanes<C>;
-  const int64_t pitch = canvas.width * C, in_pitch = (in.width + 3) * L;
-  Lanes<L> scale{}, offset{};
-  for (int c = 0; c < C; ++c) scale[c] = pattern.scale()[c], offset[c] = pattern.offset()[c];
-  for (int64_t y = 0; y < canvas.height; ++y, out += pitch) {
-    if (y < lines.begin || y >= lines.end) {
-      std::copy_n(pattern.fill(), pitch, out);
-      continue;
-    }
-    taps.find(inverse, in, y, columns);
-    std::copy_n(pattern.fill(), columns.begin * C, out);
-    for (int64_t x = columns.begin; x < columns.end; ++x) {
-      const float* upper = framed.data() + taps.y[x] * in_pitch + taps.x[x] * L;
-      const float* lower = upper + in_pitch;
-      const Lanes<L> blend = bilinear(load<L>(upper), load<L>(upper + L), load<L>(lower),
-                                      load<L>(lower + L), taps.right[x], taps.down[x]);
-      const Lanes<L> value = blend * scale + offset;
-      std::memcpy(out + x * C, &value, C * sizeof(float));
-    }
-    std::copy_n(pattern.fill() + columns.end * C, pitch - columns.end * C, out + columns.end * C);
-  }
-}
-
-// Upright maps with an area: first the lines that an output line covers are averaged, then the
-// columns.
-template <class T>
-struct Resampler {
-  ResampleAxis x, y;
-  std::vector<float> line;
-
-  template <int C>
-  void run(const T* source, Size in, const AugmentRow& row, Span columns, Span lines,
-           const Pattern& pattern, float* out, Size canvas) {
-    const Affine& m = row.inverse;
-    x.plan(m.a, m.c, row.area.x0, row.area.x1, in.width, canvas.width);
-    y.plan(m.e, m.f, row.area.y0, row.area.y1, in.height, canvas.height);
-    columns = intersect(columns, {x.begin(), x.end()});
-    lines = intersect(lines, {y.begin(), y.end()});
-    const int64_t pitch = canvas.width * C;
-    int64_t left = in.width, right = 0;  // the source columns that are needed
-    for (int64_t i = columns.begin; i < columns.end; ++i) {
-      left = std::min(left, x.first(i));
-      right = std::max(right, x.first(i) + x.count(i));
-    }
-    constexpr int L = kLanes<C>;  // pixels of 2 and 3 channels are read with their neighbour's
-    line.resize(static_cast<size_t>(std::max<int64_t>(0, right - left) * C + L));
-    Lanes<L> scale{}, offset{};
-    for (int c = 0; c < C; ++c) scale[c] = pattern.scale()[c], offset[c] = pattern.offset()[c];
-    for (int64_t j = 0; j < canvas.height; ++j, out += pitch) {
-      if (j < lines.begin || j >= lines.end || columns.begin >= columns.end) {
-        std::copy_n(pattern.fill(), pitch, out);
-        continue;
-      }
-      std::copy_n(pattern.fill(), columns.begin * C, out);
-      std::copy_n(pattern.fill() + columns.end * C, pitch - columns.end * C, out + columns.end * C);
-      std::ranges::fill(line, 0.0f);
-      for (int64_t t = 0; t < y.count(j); ++t) {
-        const T* from = source + ((y.first(j) + t) * in.width + left) * C;
-        const float weight = y.weights(j)[t];
-        float* to = line.data();
-        for (int64_t k = 0; k < (right - left) * C; ++k)
-          to[k] += weight * static_cast<float>(from[k]);
-      }
-      for (int64_t i = columns.begin; i < columns.end; ++i) {
-        Lanes<L> sum{};
-        const float* from = line.data() + (x.first(i) - left) * C;
-        const float* weight = x.weights(i);
-        for (int64_t t = 0; t < x.count(i); ++t, from += C) sum += weight[t] * load<L>(from);
-        sum = sum * scale + offset;
-        std::memcpy(out + i * C, &sum, C * sizeof(float));
-      }
-    }
-  }
-};
 
 void erase_area(const Erase& erase, const Pattern& pattern, int64_t channels, float* out,
                 Size canvas) {
@@ -348,13 +174,22 @@ void augment_rows(CpuContext& ctx, const View& images, std::span<const AugmentRo
       float* to = target + r * pixels * C;
       const Span columns = centres_inside(row.clip.x0, row.clip.x1, canvas.width);
       const Span lines = centres_inside(row.clip.y0, row.clip.y1, canvas.height);
-      if (Shift shift; whole_pixels(row.inverse, shift)) {
-        shift_image<C>(from, in, shift, columns, lines, sampled, scratch, next, to, canvas);
-      } else if (is_upright(row.inverse) && std::isfinite(row.area.area())) {
-        resampler.template run<C>(from, in, row, columns, lines, sampled, to, canvas);
-      } else {
-        frame_source<C>(from, in, row.fill, unit, framed);
-        sample_image<C>(framed, in, row.inverse, columns, lines, sampled, taps, to, canvas);
+      const PixelArea area = pixel_area(row.area, in);
+      Shift shift;
+      switch (kind_of(row, shift)) {
+        case MapKind::Shift:
+          shift_image<C>(from, in, area, shift, columns, lines, sampled, scratch, next, to, canvas);
+          break;
+        case MapKind::Bilinear:
+          frame_source<C>(from, in, area, row.fill, unit, framed);
+          sample_image<C>(framed, in, row.inverse, columns, lines, sampled, taps, to, canvas);
+          break;
+        case MapKind::Resample:
+          resampler.template run<C>(from, in, row, columns, lines, sampled, to, canvas);
+          break;
+        case MapKind::Footprint:
+          frame_source<C>(from, in, area, row.fill, unit, framed);
+          sample_footprints<C>(framed, in, row, unit, columns, lines, sampled, to, canvas);
       }
       if (!row.colours.empty()) {
         change_colours(row.colours, to, canvas.height, canvas.width, C, row.fill);
@@ -386,6 +221,9 @@ void augment_any(CpuContext& ctx, const View& images, std::span<const AugmentRow
   }
 }
 
+bool is_nan(const Rect& r) {
+  return std::isnan(r.x0) || std::isnan(r.y0) || std::isnan(r.x1) || std::isnan(r.y1);
+}
 bool finite(const Affine& m) { return std::isfinite(m.a + m.b + m.c + m.d + m.e + m.f); }
 
 }  // namespace
@@ -406,6 +244,10 @@ void check_augment(const View& images, std::span<const AugmentRow> rows, const V
     check(row.source >= 0 && row.source < images.shape[0], "[augment] source", row.source,
           "is not among the images", images.shape);
     check(finite(row.inverse), "[augment] the map is not finite, source", row.source);
+    check(!is_nan(row.area), "[augment] the area is not a number, source", row.source);
+    for (const Window& window : row.windows)
+      check(finite(window.to_rect), "[augment] the map of a window is not finite, source",
+            row.source);
     check(row.colours.empty() || channels == 1 || channels == 3,
           "[augment] changes of colour need 1 or 3 channels, got", channels);
     for (const ColourChange& change : row.colours)

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "core/context.h"
-#include "core/frame.h"
+#include "core/nearest_map.h"
 #include "core/view.h"
 #include "kernels/colour.h"
 
@@ -30,15 +30,27 @@ struct Erase {
 //   s(p) = source(inverse(p)), or `fill` where p is outside the source, outside `clip` or inside an
 //          erased area
 //
+// How the source is sampled:
+//
+//   whole-pixel shifts and mirrors  copied, exactly
+//   `average`, an upright map       a triangle as wide as an output pixel where the image shrinks
+//                                   (kernels/resample.h), torchvision's antialias=True
+//   `average`, turned or sheared    the same, on the axes of the output pixel's footprint in the
+//                                   source (kernels/footprint.h)
+//   any other map                   bilinear
+//
 // The mean that a change of contrast needs is that of the canvas before areas are erased.
 struct AugmentRow {
   int64_t source = 0;   // row of `images`
   Affine inverse = {};  // canvas -> source
   Rect clip = kEverywhere;
-  // Part of the source, where finite: of an upright map nothing else is shown or blended in, and it
-  // averages over the source pixels that an output pixel covers (kernels/resample.h). A map that
-  // turns or shears does neither: it samples bilinearly, from all of the source.
+  // What earlier cuts left of the source: nothing else is shown or blended in. `area` counts in
+  // whole pixels; a pixel beside a window shows nothing.
   Rect area = kEverywhere;
+  std::span<const Window> windows = {};
+  // The image was resized. Then pixels whose centre comes from outside the area are fill, and those
+  // inside take nothing from there; otherwise fill is blended in within a pixel of its border.
+  bool average = false;
   std::span<const ColourChange> colours = {};
   std::span<const Erase> erase = {};
   ChannelValues scale{1, 1, 1, 1};
@@ -47,11 +59,9 @@ struct AugmentRow {
 };
 
 // images (N, H, W, C) u8 or f32, out (B, h, w, C) f32, both contiguous; one row per output image.
-// A map that only shifts by whole pixels and mirrors copies pixels exactly; an upright map of a row
-// with an `area` averages; any other map samples bilinearly, and blends with `fill` across the
-// border. Rows are spread over the threads; the
-// result does not depend on their number. Throws "[augment] ..." on a bad shape, dtype, row index
-// or a non-finite map.
+// Rows are spread over the threads; the result does not depend on their number. Throws
+// "[augment] ..." on a bad shape, dtype, row index, a non-finite map or an area that is not a
+// number.
 void augment(CpuContext& ctx, const View& images, std::span<const AugmentRow> rows,
              const View& out);
 

@@ -8,6 +8,7 @@
 
 #include "kernels/augment.h"
 #include "kernels/host_device.h"
+#include "kernels/resample.h"
 
 namespace ditto::kernels {
 
@@ -55,12 +56,35 @@ inline bool whole_pixels(const Affine& m, Shift& shift) {
   return true;
 }
 
-// The outputs i of [0, out_size) whose source begin + step * i is in [0, in_size).
-inline Span sources_inside(int64_t begin, int64_t step, int64_t in_size, int64_t out_size) {
-  const int64_t low = step > 0 ? -begin : begin - in_size + 1;
-  const int64_t high = step > 0 ? in_size - begin : begin + 1;
+// The outputs i of [0, out_size) whose source begin + step * i is in `in`.
+inline Span sources_inside(int64_t begin, int64_t step, Span in, int64_t out_size) {
+  const int64_t low = step > 0 ? in.begin - begin : begin - in.end + 1;
+  const int64_t high = step > 0 ? in.end - begin : begin - in.begin + 1;
   const int64_t first = std::clamp<int64_t>(low, 0, out_size);
   return {first, std::clamp<int64_t>(high, first, out_size)};
+}
+
+// The source pixels of a row's area.
+struct PixelArea {
+  Span columns, lines;
+  HD bool has(int64_t x, int64_t y) const { return columns.has(x) && lines.has(y); }
+};
+inline PixelArea pixel_area(const Rect& area, Size in) {
+  const auto part = [](double low, double high, int64_t size) {
+    const double begin = std::clamp(std::round(low), 0.0, static_cast<double>(size));
+    const double end = std::clamp(std::round(high), begin, static_cast<double>(size));
+    return Span{static_cast<int64_t>(begin), static_cast<int64_t>(end)};
+  };
+  return {part(area.x0, area.x1, in.width), part(area.y0, area.y1, in.height)};
+}
+
+// How a row is sampled (kernels/augment.h).
+enum class MapKind : int32_t { Shift, Bilinear, Resample, Footprint };
+inline MapKind kind_of(const AugmentRow& row, Shift& shift) {
+  if (!row.windows.empty()) return MapKind::Footprint;
+  if (whole_pixels(row.inverse, shift)) return MapKind::Shift;
+  if (!row.average) return MapKind::Bilinear;
+  return is_upright(row.inverse) ? MapKind::Resample : MapKind::Footprint;
 }
 
 // Where a map reads along one axis of the source: between pixels `index` and index + 1 of the
@@ -81,6 +105,12 @@ HD Tap tap_at(double start, double step, int32_t i, double limit) {
 // `start` of tap_at along x and y, for the output line whose centre is y0.
 HD double tap_start_x(const Affine& m, double y0) { return 0.5 * m.a + m.b * y0 + m.c + 0.5; }
 HD double tap_start_y(const Affine& m, double y0) { return 0.5 * m.d + m.e * y0 + m.f + 0.5; }
+
+// The source point that an output pixel's centre shows, as NearestLookup finds it for masks.
+HD Point centre_in_source(const Affine& m, int64_t x, int64_t y) {
+  const double cx = static_cast<double>(x) + 0.5, cy = static_cast<double>(y) + 0.5;
+  return {affine_coordinate(m.a, m.b, m.c, cx, cy), affine_coordinate(m.d, m.e, m.f, cx, cy)};
+}
 
 // The blend of four neighbours. V is float or a vector of channels.
 template <class V>

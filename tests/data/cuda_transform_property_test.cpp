@@ -17,7 +17,8 @@ TEST_CASE("property: chains of up to six transforms, CUDA as CPU", "[gpu]") {
       const ImageInfo info = random_info(rng, static_cast<int>(channels));
       std::vector<Transform> chains;
       for (int i = 0; i < 8; ++i) {
-        Transform t = random_chain(rng, Chain::Any)->draw(rng, info);
+        Transform t = i % 2 == 0 ? random_chain(rng, Chain::Any)->draw(rng, info)
+                                 : joined(oblique_chain(rng, info));
         t.append(Resize(24, 20).draw(rng, t.canvas()));
         chains.push_back(std::move(t));
       }

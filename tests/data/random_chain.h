@@ -98,6 +98,33 @@ inline std::shared_ptr<const data::Augment> random_chain(Rng& rng, Chain chain) 
   return std::make_shared<data::Compose>(std::move(parts));
 }
 
+// Up to six geometric transforms, one of them a turn.
+inline std::vector<data::Transform> oblique_chain(Rng& rng, const data::ImageInfo& info) {
+  using namespace data;
+  std::vector<Transform> steps;
+  ImageInfo canvas = info;
+  const uint64_t count = 2 + rng.below(5), turn = rng.below(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::shared_ptr<const Augment> policy = random_policy(rng, Chain::Upright);
+    if (i == turn || rng.chance(0.3))
+      policy = std::make_shared<RandomAffine>(AffineOptions{.degrees = 40,
+                                                            .translate = 0.1,
+                                                            .scale_low = 0.7,
+                                                            .scale_high = 1.3,
+                                                            .shear = 15,
+                                                            .shear_y = 5});
+    steps.push_back(policy->draw(rng, canvas));
+    canvas = steps.back().canvas();
+  }
+  return steps;
+}
+
+inline data::Transform joined(const std::vector<data::Transform>& steps) {
+  data::Transform out = steps.front();
+  for (size_t i = 1; i < steps.size(); ++i) out.append(steps[i]);
+  return out;
+}
+
 inline data::ImageInfo random_info(Rng& rng, int channels = 3) {
   const auto side = [&] { return 30 + static_cast<int>(rng.below(50)); };
   const int width = side();

@@ -57,7 +57,7 @@ struct Rows {
           row.source = static_cast<int64_t>(i * 7) % images;
           row.inverse = map;
           if (i % 4 == 1) row.clip = {1.2, 0, 8.5, 7.1};
-          if (area) row.area = {1, 0, 9.7, 8};
+          if (area) row.area = {1, 0, 9.7, 8}, row.average = true;
           row.scale = {4, 3, 5, 2};
           row.offset = {-1, 0.5, -2, 0};
           row.fill = {0.4f, 0.45f, 0.5f, 0.1f};
