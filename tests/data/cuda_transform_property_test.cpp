@@ -11,7 +11,7 @@ using namespace ditto::testing;
 TEST_CASE("property: chains of up to six transforms, CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   for (const int64_t channels : {1, 3})
-    for (uint64_t seed = 0; seed < 6; ++seed) {
+    for (uint64_t seed = 0; seed < 4; ++seed) {
       INFO("channels " << channels << " seed " << seed);
       Rng rng(seed, Purpose::User, static_cast<uint64_t>(channels));
       const ImageInfo info = random_info(rng, static_cast<int>(channels));
