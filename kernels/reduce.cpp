@@ -32,7 +32,7 @@ void reduce_sum(CpuContext& ctx, const View& x, const View& y, ReduceSizes sizes
     return through_f32(ctx, [&](auto& f) { reduce_sum(ctx, f.in(x), f.out(y), sizes, scale); });
   on_float(x.dtype, "sum", [&](auto zero) {
     using T = decltype(zero);
-    const auto [outer, reduce, inner] = sizes;
+    const int64_t outer = sizes.outer, reduce = sizes.reduce, inner = sizes.inner;
     if (outer * inner == 0) return;
     const T* from = x.as<T>();
     T* to = y.as<T>();
@@ -73,7 +73,7 @@ void reduce_max(CpuContext& ctx, const View& x, const View& y, const View& index
   check(sizes.reduce >= 1, "[max] cannot take the maximum of nothing: shape", x.shape);
   on_float(x.dtype, "max", [&](auto zero) {
     using T = decltype(zero);
-    const auto [outer, reduce, inner] = sizes;
+    const int64_t outer = sizes.outer, reduce = sizes.reduce, inner = sizes.inner;
     const T* from = x.as<T>();
     T* to = y.as<T>();
     int64_t* at = index.as<int64_t>();
@@ -105,7 +105,7 @@ void reduce_max_backward(CpuContext& ctx, const View& dy, const View& index, con
         ctx, [&](auto& f) { reduce_max_backward(ctx, f.in(dy), index, f.out(dx), sizes); });
   on_float(dy.dtype, "max", [&](auto zero) {
     using T = decltype(zero);
-    const auto [outer, reduce, inner] = sizes;
+    const int64_t outer = sizes.outer, reduce = sizes.reduce, inner = sizes.inner;
     const T* g = dy.as<T>();
     const int64_t* at = index.as<int64_t>();
     T* to = dx.as<T>();

@@ -60,7 +60,8 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
     // 1 on the diagonal, which then needs no case of its own.
     const Tensor tau = temperatures[c] * masks.others + masks.diagonal;
     // A row is no pair with itself: its term is far below the others, and its target is 0.
-    const Tensor logits = widened(matmul(z, transpose(z, 0, 1))) / tau - masks.diagonal * 1e9;
+    const Tensor similar = widened(matmul(z, transpose(z, 0, 1))) / tau;
+    const Tensor logits = similar * masks.others - masks.diagonal * 1e30;
     Tensor head = n > 0 ? mean(cross_entropy_rows(logits, masks.target)) : sum(z) * 0.0;
     if (options.beta != 0 && n > 1) {
       const double dimensions = static_cast<double>(z.dim(1));

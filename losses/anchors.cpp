@@ -50,8 +50,9 @@ Tensor view_ids(int64_t samples, int64_t views, Device device) {
 }
 
 void check_temperature(const char* op, double temperature) {
-  if (!(temperature > 0 && std::isfinite(temperature)))
-    fail(std::string("[") + op + "] temperature must be positive:", temperature);
+  // 1 / temperature must be a number in f32, too, with room for what it multiplies.
+  if (!(temperature >= 1e-6 && temperature <= 1e6))
+    fail(std::string("[") + op + "] temperature must be positive, from 1e-6 to 1e6:", temperature);
 }
 
 }  // namespace ditto::losses

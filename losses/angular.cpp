@@ -145,6 +145,7 @@ Tensor elastic_face(const Tensor& cosines, const Tensor& labels, const ElasticFa
 
 Tensor sface(const Tensor& matrix, const Tensor& labels, const SFaceOptions& o) {
   check_scale("sface", o.scale);
+  check(o.slope >= 0, "[sface] the slope must not be negative:", o.slope);
   check_hard("sface", matrix, labels);
   const Tensor cosines = widened(matrix);
   const Tensor weights = [&] {

@@ -46,6 +46,11 @@ void check_aldr(const AldrOptions& o) {
         "[aldr] margin and smoothing must not be negative:", o.margin, o.smoothing);
 }
 
+// For alpha = 1 and a one-hot prediction lambda is 0: the hinge, which this is as good as.
+Tensor floored(const Tensor& lambda, const AldrOptions& o) {
+  return maximum(lambda, 1e-6 * o.lambda0);
+}
+
 }  // namespace
 
 Tensor ldr(const Tensor& logits, const Tensor& labels, const LdrOptions& o) {
@@ -69,7 +74,7 @@ Tensor aldr_lambda(const Tensor& logits, const Tensor& previous, const AldrOptio
     return Tensor::full(previous.shape(), o.lambda0, previous.dtype(), previous.device());
   NoGrad guard;
   const Tensor f = normalized(logits.detach(), o.normalize);
-  Tensor p = softmax(f / reshape(previous.detach(), {f.dim(0), 1}));
+  Tensor p = softmax(f / reshape(floored(previous.detach(), o), {f.dim(0), 1}));
   p = (p + o.smoothing) / (1 + classes * o.smoothing);
   const Tensor kl = sum(p * log(maximum(p, 1e-30)), 1) + std::log(classes);
   return o.lambda0 * (1.0 - kl / (o.alpha * std::log(classes)));
@@ -81,8 +86,7 @@ Tensor aldr_loss(const Tensor& logits, const Tensor& labels, const Tensor& lambd
   check_hard("aldr", logits, labels);
   const Tensor f = normalized(widened(logits), o.normalize), own = lambda.detach();
   const double weight = o.alpha * std::log(static_cast<double>(f.dim(1))) / (2 * o.lambda0);
-  // For alpha = 1 and a one-hot prediction lambda is 0: the hinge, which this is as good as.
-  const Tensor floor = maximum(own, 1e-6 * o.lambda0);
+  const Tensor floor = floored(own, o);
   const Tensor rows = ldr_rows(f, labels, o.margin, reshape(floor, {f.dim(0), 1}), o.ignore_index) -
                       square(own - o.lambda0) * weight;
   return reduce_rows(rows, labels, o.ignore_index, o.reduction);

@@ -352,6 +352,13 @@ const Entry& find(const std::string& name) {
   fail("[losses] unknown pair loss '" + name + "'; known: " + known);
 }
 
+// The loss's own options, and the factor that all have.
+std::vector<LossOption> options_of(const Entry& entry) {
+  std::vector<LossOption> options = entry.options;
+  options.push_back({"scale", PairOptions().scale});
+  return options;
+}
+
 }  // namespace
 
 std::vector<std::string> pair_loss_names() {
@@ -363,10 +370,21 @@ std::vector<std::string> pair_loss_names() {
 PairLossByName make_pair_loss(const std::string& name,
                               const std::map<std::string, double>& options) {
   const Entry& entry = find(name);
-  return entry.make(option_values(name, entry.options, options));
+  const Values values = option_values(name, options_of(entry), options);
+  const double scale = values.at("scale");
+  check(scale > 0, "[losses] the scale of", name, "must be positive:", scale);
+  PairLossByName loss = entry.make(values);
+  if (scale == 1) return loss;
+  return [loss, scale](const Tensor& z, const Tensor& labels, const StepContext& context) {
+    PairLoss result = loss(z, labels, context);
+    result.loss = result.loss * scale;
+    return result;
+  };
 }
 
-std::vector<LossOption> pair_loss_options(const std::string& name) { return find(name).options; }
+std::vector<LossOption> pair_loss_options(const std::string& name) {
+  return options_of(find(name));
+}
 
 bool uses_labels(const std::string& name) { return find(name).uses_labels; }
 
@@ -374,7 +392,7 @@ std::unique_ptr<nn::Module> make_pair_loss_state(const std::string& name,
                                                  const TrainingShape& shape,
                                                  const std::map<std::string, double>& options) {
   const Entry& entry = find(name);
-  return entry.make_state ? entry.make_state(option_values(name, entry.options, options), shape)
+  return entry.make_state ? entry.make_state(option_values(name, options_of(entry), options), shape)
                           : nullptr;
 }
 

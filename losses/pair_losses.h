@@ -19,7 +19,8 @@ using PairLossByName =
 
 // "supcon", "tcl", ..., in the order help texts show them.
 std::vector<std::string> pair_loss_names();
-// Values of the loss's own options by name; those left out have their defaults. An unknown name
+// Values of the loss's own options by name, and `scale`, a factor on the loss and its gradient (1);
+// those left out have their defaults. An unknown name
 // throws with the list; so does an unknown option, with the loss's.
 PairLossByName make_pair_loss(const std::string& name,
                               const std::map<std::string, double>& options = {});

@@ -1,6 +1,7 @@
 #include "losses/triplet.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "autograd/ops/arithmetic.h"
@@ -12,7 +13,17 @@
 
 namespace ditto::losses {
 
+namespace {
+
+void check_margin(const char* op, double margin) {
+  if (!(margin >= 0 && std::isfinite(margin)))
+    fail(std::string("[") + op + "] margin must not be negative:", margin);
+}
+
+}  // namespace
+
 PairLoss triplet_hard(const Tensor& z, const Tensor& labels, const TripletOptions& options) {
+  check_margin("triplet_hard", options.margin);
   const kernels::TripletHard math{.margin = options.margin, .squared = options.squared};
   const PairTensors tensors{.a = embeddings("triplet_hard", z, options.common),
                             .query_ids = pair_ids("triplet_hard", labels)};
@@ -21,6 +32,7 @@ PairLoss triplet_hard(const Tensor& z, const Tensor& labels, const TripletOption
 }
 
 PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOptions& options) {
+  check_margin("triplet_all", options.margin);
   using Math = kernels::TripletPair;
   const char* op = "triplet_all";
   check(options.common.reduction != Reduction::None, "[triplet_all] has no loss per anchor");
@@ -70,6 +82,7 @@ PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOpti
 
 PairLoss proto_triplet(const Tensor& support, const Tensor& support_labels, const Tensor& query,
                        const Tensor& query_labels, const ProtoTripletOptions& options) {
+  check_margin("proto_triplet", options.margin);
   const char* op = "proto_triplet";
   const Tensor s = embeddings(op, support, options.common),
                q = embeddings(op, query, options.common);

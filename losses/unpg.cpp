@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/mixed_precision.h"
+#include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/index_select.h"
@@ -53,7 +54,12 @@ Tensor unpg(const Tensor& margin_logits, const Tensor& negatives, const Tensor& 
   check_rank("unpg", negatives, 1);
   const int64_t n = margin_logits.dim(0), m = negatives.dim(0);
   Tensor logits = margin_logits;
-  if (m > 0) logits = concat({logits, broadcast_to(reshape(negatives * scale, {1, m}), {n, m})}, 1);
+  if (m > 0) {
+    // All rows share the negatives: one logit, their log-sum-exp, stands for them.
+    const Tensor shared = widened(negatives) * scale, top = max(shared.detach(), 0).values;
+    const Tensor joint = log(sum(exp(shared - top))) + top;
+    logits = concat({widened(logits), broadcast_to(reshape(joint, {1, 1}), {n, 1})}, 1);
+  }
   return reduce(cross_entropy_rows(logits, labels, {.ignore_index = ignore_index}), reduction,
                 static_cast<double>(counted_rows(labels, ignore_index)));
 }

@@ -17,7 +17,7 @@ struct UnpgOptions {
 Tensor unpg_negatives(const Tensor& embeddings, const Tensor& labels,
                       const UnpgOptions& options = {});
 // CE of the margin logits (n, K) (cosface_logits, arcface_logits) with `scale` times the negatives
-// (m) appended to every row.
+// (m) appended to every row; memory O(n K + m).
 Tensor unpg(const Tensor& margin_logits, const Tensor& negatives, const Tensor& labels,
             double scale = 64, int64_t ignore_index = -1, Reduction reduction = Reduction::Mean);
 

@@ -7,7 +7,8 @@
 
 namespace ditto::apps {
 
-// Means over a batch's anchors that have a positive; NaN when none has.
+// Means over those anchors that have a positive; NaN when none has. A batch of more than 256 rows
+// speaks by 256 of them, evenly spread, against all rows: it is computed in every step.
 struct GradientResponse {
   double positives = 0;  // mean over P(i) of |1/|P| - P_ip + Y_ip|, paper 002, Eq. 13-15, 17
   double negatives = 0;  // mean over N(i) of P_in, Eq. 16; anchors without a negative add 0

@@ -1,6 +1,7 @@
 #include "apps/classification/objective.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "autograd/grad_mode.h"
 #include "losses/cross_entropy.h"
@@ -113,10 +114,12 @@ void Objective::check_values() const {
                                  .embeddings = kWidth,
                                  .class_counts = std::vector<int64_t>(kClasses, 1)});
   const losses::StepContext context(groups, state.get());
-  if (kind_ == LossKind::Logits)
-    logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits}, labels, context);
-  else
-    pair_loss_(z, labels, context);
+  const Tensor loss = kind_ == LossKind::Logits
+                          ? logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits},
+                                         labels, context)
+                          : pair_loss_(z, labels, context).loss;
+  check(std::isfinite(loss.item()), "[objective] with these options", loss_name_,
+        "gives no finite number of small ones:", loss.item());
 }
 
 std::unique_ptr<nn::Module> Objective::make_state(const losses::TrainingShape& shape) const {

@@ -20,9 +20,10 @@ std::map<std::string, double> loss_options(const std::vector<std::string>& assig
     const size_t equals = text.find('=');
     const char* const end = text.data() + text.size();
     double value = 0;
-    if (equals == 0 || equals == std::string::npos ||
-        std::from_chars(text.data() + equals + 1, end, value).ptr != end ||
-        equals + 1 == text.size() || !std::isfinite(value))
+    const auto number = [&] { return std::from_chars(text.data() + equals + 1, end, value); };
+    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size() ||
+        [&](auto read) { return read.ptr != end || read.ec != std::errc(); }(number()) ||
+        !std::isfinite(value))
       throw UsageError("loss-option " + text + ": write name=number, for example gamma=1");
     if (!values.emplace(text.substr(0, equals), value).second)
       throw UsageError("loss-option names " + text.substr(0, equals) + " twice");
@@ -173,8 +174,10 @@ void declare(Config& config, TrainOptions& o) {
   config.add("schedule", &o.schedule, "learning rate over the steps")
       .choices({"constant", "multistep", "cosine", "onecycle"});
   config.add("warmup", &o.warmup, "epochs of linear warm-up").range(0, 1e6);
-  config.add("milestones", &o.milestones, "multistep: parts of the training after which lr / 10")
+  config.add("milestones", &o.milestones, "multistep: parts of the training after which lr falls")
       .range(0, 1);
+  config.add("lr-gamma", &o.lr_gamma, "multistep: the factor by which it falls").above(0, 1);
+  config.add("lr-final", &o.lr_final, "cosine: the last rate, as a part of --lr").range(0, 1);
   config.add("momentum", &o.momentum, "of sgd").range(0, 0.9999);
   config.add("nesterov", &o.nesterov, "Nesterov's form of momentum");
   config.add("weight-decay", &o.weight_decay, "L2 decay; decoupled for adamw").range(0, 10);
@@ -227,6 +230,9 @@ static void check_phases(const TrainOptions& o, const std::string& loss) {
   if (o.phases == "linear" && o.ema > 0) fail_usage("ema: frozen features have no average");
   if (kind == LossKind::Logits) return;
   if (o.replicas < 2) fail_usage("loss " + loss + " compares replicas: it needs at least two");
+  if (loss == "h-scl" && o.replicas != 2)
+    fail_usage("loss h-scl is of two views of an image, not of --replicas " +
+               std::to_string(o.replicas));
   if (o.accumulate > 1)
     fail_usage("loss " + loss + " compares all rows of a batch: no --accumulate");
   if (kind == LossKind::Features && o.ema > 0)

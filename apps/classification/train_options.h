@@ -76,6 +76,8 @@ struct TrainOptions {
   std::string schedule = "cosine";
   double warmup = 0;  // epochs
   std::vector<double> milestones = {0.5, 0.75};
+  double lr_gamma = 0.1;  // factor at each of them
+  double lr_final = 0;    // last rate of the cosine, as a part of lr
   double momentum = 0.9;
   bool nesterov = false;
   double weight_decay = 1e-4;

@@ -74,7 +74,9 @@ double Trainer::learning_rate_after(int64_t steps) const {
        .lr = second && options_.linear_lr > 0 ? options_.linear_lr : options_.lr,
        .total_steps = (second ? total_steps_ : feature_steps()) - begin,
        .warmup_steps = second ? 0 : std::llround(options_.warmup * steps_per_epoch()),
-       .milestones = options_.milestones},
+       .milestones = options_.milestones,
+       .gamma = options_.lr_gamma,
+       .final_factor = options_.lr_final},
       steps - begin);
 }
 

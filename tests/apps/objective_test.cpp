@@ -6,6 +6,9 @@
 
 #include "apps/classification/trainer.h"
 #include "apps/classification/weights.h"
+#include "core/rng.h"
+#include "models/resnet_cifar.h"
+#include "nn/init.h"
 #include "tests/support/catch.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/paths.h"
@@ -45,7 +48,11 @@ std::vector<std::vector<float>> values(const nn::Module& module) {
 }  // namespace
 
 TEST_CASE("objective: every name has a kind, options and a loss", "[objective]") {
-  for (const std::string& name : objective_names()) {
+  std::vector<std::string> names = losses::loss_names();
+  for (const char* joint : {"clce", "ce-supcon"}) names.push_back(joint);  // as docs/losses.md says
+  for (const std::string& name : losses::pair_loss_names()) names.push_back(name);
+  CHECK(objective_names() == names);
+  for (const std::string& name : names) {
     INFO(name);
     const LossKind kind = loss_kind(name);
     CHECK(compares_replicas(name) == (kind != LossKind::Logits || name.rfind("t-", 0) == 0));
@@ -327,6 +334,33 @@ TEST_CASE("objective: pretrain, then linear on the saved features", "[objective]
     CHECK((before[i] == after[i]) == (i + 2 < after.size()));
 }
 
+TEST_CASE("objective: a linear classifier leaves frozen statistics alone", "[objective]") {
+  // TCL's code leaves batch norm in training mode there, so that its frozen features move.
+  models::ContrastiveNetwork network(
+      std::make_unique<models::ResNetCifar>(
+          models::ResNetCifarOptions{.depth = 8, .width = 2, .num_classes = 3}),
+      models::Projector::None, 0);
+  nn::init(network, 1);
+  const auto statistics = [&] {
+    std::vector<std::vector<float>> out;
+    for (const nn::NamedParameter& buffer : network.named_buffers())
+      out.push_back(buffer.tensor.to_vector<float>());
+    return out;
+  };
+  const auto before = statistics();
+  REQUIRE_FALSE(before.empty());
+  Rng rng(1);
+  std::vector<float> pixels(4 * 8 * 8 * 3);
+  for (float& pixel : pixels) pixel = float(rng.below(256)) / 255;
+  const Tensor images = Tensor::from(pixels, {4, 8, 8, 3});
+  const Tensor labels = Tensor::from(std::vector<int64_t>{0, 1, 2, 0}, {4});
+  const Objective objective("cce", {});
+  objective(network, Phase::Linear, images, labels, labels).loss.backward();
+  CHECK(statistics() == before);
+  objective(network, Phase::Classifier, images, labels, labels);
+  CHECK(statistics() != before);  // which a training of all would move
+}
+
 TEST_CASE("objective: options that do not go together are refused", "[objective]") {
   const auto refused = [](TrainOptions o, const std::string& why) {
     CHECK_THROWS_WITH(check_options(o), contains(why));
@@ -342,6 +376,9 @@ TEST_CASE("objective: options that do not go together are refused", "[objective]
   o = small_options("supcon");
   o.replicas = 1;
   refused(o, "at least two");
+  o = small_options("h-scl");
+  o.replicas = 3;
+  refused(o, "two views");
   o = small_options("supcon");
   o.accumulate = 2;
   refused(o, "no --accumulate");
@@ -368,7 +405,7 @@ TEST_CASE("objective: every recipe's options exist and go together", "[objective
     CHECK_NOTHROW(check_options(o));
     CHECK_NOTHROW(check_loss_options(o, {o.loss}));
   }
-  CHECK(recipes >= 8);
+  CHECK(recipes >= 11);
 }
 
 TEST_CASE("gradient response: by hand, and theorems 1 and 2 of paper 002", "[objective]") {

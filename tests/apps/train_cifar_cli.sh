@@ -118,6 +118,9 @@ echo '{"epochs": 3' >bad.json && expect 2 "bad.json:2:1" --config bad.json
 expect 2 "none.json" --config none.json
 expect 2 "t-ccee" "${small[@]}" --loss t-ccee
 expect 2 "period" "${small[@]}" --loss ens-loss --loss-option period=0
+expect 2 "k1=1e400" "${small[@]}" --loss tcl --loss-option k1=1e400
+expect 2 "margin" "${small[@]}" --loss triplet-hard --loss-option margin=-1
+expect 2 "temperature" "${small[@]}" --loss supcon --loss-option temperature=1e-300
 expect 2 "gamma" "${small[@]}" --loss robust-contrastive --loss-option gamma=2
 expect 2 "needs a --teacher" "${small[@]}" --loss dual-head-distillation
 expect 2 "replicas 3" "${small[@]}" --loss t-cce --replicas 3

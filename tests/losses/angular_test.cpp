@@ -19,15 +19,15 @@ Tensor labels() { return testing::labels_of({0, 1, 2, 0}); }
 
 // Checks loss(cosines) and its gradients by features and by class weights; a negative index skips.
 void check_angular(int loss, int by_features, int by_weights,
-                   const std::function<Tensor(const Tensor&)>& f) {
+                   const std::function<Tensor(const Tensor&)>& f, double f32_tolerance = 1e-5) {
   for (Dtype dtype : {Dtype::F64, Dtype::F32}) {
     const Tensor x = testing::shared_features(dtype), w = testing::shared_weights(dtype);
     testing::check_vector(
         "Angular", loss, by_features, x, [&](const Tensor& v) { return f(class_cosines(v, w)); },
-        2e-4);
+        f32_tolerance);
     testing::check_vector(
         "Angular", loss, by_weights, w, [&](const Tensor& v) { return f(class_cosines(x, v)); },
-        2e-4);
+        f32_tolerance);
   }
 }
 
@@ -75,6 +75,8 @@ TEST_CASE(
   const Tensor drawn = margins_of({.45, .5, .55, .48});
   const Tensor assigned = elastic_assignment(drawn, c, labels());
   testing::check_values("Angular", 14, assigned);
+  testing::check_values("Angular", 14,
+                        elastic_assignment(drawn.to(Dtype::F32), c.to(Dtype::F32), labels()));
   const auto official = testing::expected_values("Angular", 13);  // cosines, argsort, margins
   const Tensor own = pick_label(c, labels());
   const auto cosines = own.to_vector<double>();
@@ -150,16 +152,25 @@ TEST_CASE("sface: the gates carry no gradient", "[losses]") {
 }
 
 TEST_CASE("unpg: the filter keeps what lies within the whiskers", "[losses]") {
-  const Tensor e = testing::shared_unit_rows(Dtype::F64);
   const Tensor labels = testing::labels_of(testing::kEmbeddingLabels);
-  auto all = unpg_negatives(e, labels, {.whisker = 1e9}).to_vector<double>();
-  std::sort(all.begin(), all.end());
-  testing::check_values("Angular", 22, margins_of(all));
-  const auto quartiles = testing::expected_values("Angular", 23);
-  CHECK(unpg_negatives(e, labels).numel() == static_cast<int64_t>(quartiles[2]));
-  auto kept = unpg_negatives(e, labels, {.whisker = 0.5}).to_vector<double>();
-  std::sort(kept.begin(), kept.end());
-  testing::check_values("Angular", 24, margins_of(kept));
+  for (const Dtype dtype : {Dtype::F64, Dtype::F32}) {
+    const Tensor e = testing::shared_unit_rows(dtype);
+    const auto negatives = [&](double whisker) {
+      auto sorted = unpg_negatives(e, labels, {.whisker = whisker}).to_vector<double>();
+      std::sort(sorted.begin(), sorted.end());
+      return sorted;
+    };
+    const auto all = negatives(1e9);
+    testing::check_values("Angular", 22, margins_of(all).to(dtype));
+    // Q1, Q3, and how many are kept.
+    const auto quartiles = testing::expected_values("Angular", 23);
+    for (const size_t i : {0, 1})
+      CHECK(all[all.size() * (2 * i + 1) / 4] ==
+            Approx(quartiles[i]).epsilon(dtype == Dtype::F64 ? 1e-9 : 1e-5));
+    CHECK(negatives(1.5).size() == static_cast<size_t>(quartiles[2]));
+    testing::check_values("Angular", 24, margins_of(negatives(0.5)).to(dtype));
+  }
+  const Tensor e = testing::shared_unit_rows(Dtype::F64);
   CHECK(unpg_negatives(e, testing::labels_of({1, 1, 1, 1, 1, 1})).numel() == 0);
 }
 

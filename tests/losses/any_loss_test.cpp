@@ -100,6 +100,8 @@ TEST_CASE("ens_loss: vectors of the reference sheet", "[losses]") {
   f.set_requires_grad(true);
   const Tensor loss = ens_loss(f, labels, {}, draws);
   testing::check_values("EnsLoss", 1, loss);
+  testing::check_values("EnsLoss", 1,
+                        ens_loss(vector_of({.8, .4, 1.6, -.1}, Dtype::F32), labels, {}, draws));
   loss.backward();
   const auto g = f.grad().to_vector<double>(), d = testing::expected_values("EnsLoss", 0);
   const double sign[] = {1, -1, 1, -1};

@@ -45,16 +45,19 @@ TEST_CASE("tcl: every anchor has its own denominator, unlike the authors' code",
 
 TEST_CASE("tcl: the gradient of an anchor's own role is the paper's lemma 2", "[losses]") {
   // dL_0/dz_0 with the other rows as constants: keys of their own.
-  const Tensor z = shared_unit_rows(Dtype::F64);
-  Tensor anchor = slice(z, 0, 0, 1).clone();
-  anchor.set_requires_grad(true);
-  const PairRows rows = pair_loss_rows("tcl", kernels::Tuned{.temperature = 0.5, .k1 = 2, .k2 = 3},
-                                       {.a = anchor,
-                                        .b = slice(z, 0, 1, 6),
-                                        .query_ids = labels_of({0}),
-                                        .key_ids = labels_of({0, 1, 1, 0, 2})});
-  sum(rows.loss).backward();
-  check_values("TCL", 6, reshape(anchor.grad(), {3}));
+  for (const Dtype dtype : kFloats) {
+    const Tensor z = shared_unit_rows(dtype);
+    Tensor anchor = slice(z, 0, 0, 1).clone();
+    anchor.set_requires_grad(true);
+    const PairRows rows =
+        pair_loss_rows("tcl", kernels::Tuned{.temperature = 0.5, .k1 = 2, .k2 = 3},
+                       {.a = anchor,
+                        .b = slice(z, 0, 1, 6),
+                        .query_ids = labels_of({0}),
+                        .key_ids = labels_of({0, 1, 1, 0, 2})});
+    sum(rows.loss).backward();
+    check_values("TCL", 6, reshape(anchor.grad(), {3}));
+  }
 }
 
 TEST_CASE("tcl: k1 = 0 and k2 = 1 is SupCon", "[losses]") {
