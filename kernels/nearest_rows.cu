@@ -13,7 +13,7 @@ namespace {
 constexpr int kThreads = 256;
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)  // fewer registers spill on sm_100
     nearest_kernel(const T* tile, int64_t first, int64_t columns, int64_t k, int64_t* index) {
   SHARED_ARRAY(double, scratch, kWarp);
   const int64_t i = first + blockIdx.x;

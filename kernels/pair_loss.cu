@@ -49,7 +49,7 @@ struct DeviceRow {
 };
 
 template <class T, class Math>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)  // fewer registers spill on sm_120
     forward_kernel(Math math, const T* tile, PairIds ids, const T* inputs, int64_t first,
                    int64_t rows, int64_t columns, T* loss, T* valid, T* stats) {
   SHARED_ARRAY(T, scratch, kWarp);
