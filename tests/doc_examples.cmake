@@ -28,12 +28,14 @@ ditto_doc_example(cuda docs/cuda.md)
 # The tutorial programs and the training app's command lines; exit status 77 means that their data is missing.
 if(DITTO_APPS)
   file(GLOB tutorials CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/tutorial/*.cpp)
+  set(labels cpu)
+  if(DITTO_SANITIZE)
+    list(APPEND labels slow)  # they train for a while
+  endif()
   foreach(source IN LISTS tutorials)
     cmake_path(GET source STEM name)
     add_test(NAME tutorial/${name} COMMAND ${name})
-    # They train for a while: slow where sanitizers instrument them.
-    set_tests_properties(tutorial/${name} PROPERTIES LABELS "cpu$<$<BOOL:${DITTO_SANITIZE}>:;slow>" TIMEOUT 600
-                                                     SKIP_RETURN_CODE 77)
+    set_tests_properties(tutorial/${name} PROPERTIES LABELS "${labels}" TIMEOUT 600 SKIP_RETURN_CODE 77)
   endforeach()
   add_test(NAME apps/train_cifar_cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/apps/train_cifar_cli.sh $<TARGET_FILE:train_cifar>)
   set_tests_properties(apps/train_cifar_cli PROPERTIES LABELS cpu TIMEOUT 600 SKIP_RETURN_CODE 77)
