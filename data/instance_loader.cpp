@@ -86,6 +86,10 @@ class InstanceLoader::State {
           options.height);
     check(options.paste.probability >= 0 && options.paste.probability <= 1,
           "[loader] probability of copy-paste must be in [0, 1], got", options.paste.probability);
+    check(options.paste.pick >= 0 && options.paste.pick <= 1,
+          "[loader] pick of copy-paste must be in [0, 1], got", options.paste.pick);
+    check(options.paste.soften >= 0 && std::isfinite(options.paste.soften),
+          "[loader] soften of copy-paste must not be negative:", options.paste.soften);
     for (int64_t i = 0; pastes() && i < dataset_.size(); ++i)
       check(dataset_.instances(i).size() == 0 || !dataset_.instances(i).masks.empty(),
             "[loader] copy-paste needs masks; none in image",

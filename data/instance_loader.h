@@ -50,8 +50,9 @@ struct InstanceLoaderOptions {
   int workers = 1;   // threads; 0: next() makes the batch itself, with the caller's threads
   int prefetch = 0;  // batches made ahead; 0: two per worker
   uint64_t seed = 0;
-  // Where pixels are made. The workers decode and draw; for a CUDA device next() brings the decoded
-  // u8 images there and starts the transforms on them. Pixels differ from the CPU's by roundings.
+  // Where pixels are made. The workers decode and draw; for a CUDA device next() copies the decoded
+  // u8 images there, waiting for each, and runs the transforms. Pixels differ from the CPU's by
+  // roundings.
   Device device = kCpu;
   // What next() hands over, or for a CUDA device brings there, is in pinned memory.
   bool pinned = false;

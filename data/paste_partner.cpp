@@ -8,6 +8,12 @@ namespace {
 // Transform::apply knows the CPU alone.
 void apply(const Transform& transform, const Tensor& image, const Tensor& out) {
   if (image.device().is_cpu()) return transform.apply(image, out);
+  const Frame& frame = transform.frame();
+  check(image.shape() == Shape{frame.source_height, frame.source_width, out.dim(2)} &&
+            out.shape() == Shape{frame.height, frame.width, out.dim(2)} && image.is_contiguous() &&
+            out.is_contiguous(),
+        "[render_replica] image", image, "and canvas", out, "do not fit a transform of",
+        frame.source_height, "x", frame.source_width, "to", frame.height, "x", frame.width);
   const auto as_batch = [](const Tensor& x) {
     const Shape shape{1, x.dim(0), x.dim(1), x.dim(2)};
     return x.alias(shape, contiguous_strides(shape), x.offset()).view();

@@ -86,6 +86,7 @@ Transform Transform::colour(const ImageInfo& info, const kernels::ColourChange& 
 }
 
 Transform& Transform::append(const Transform& next) {
+  if (&next == this) return append(Transform(next));
   check(frame_.width == next.frame_.source_width && frame_.height == next.frame_.source_height &&
             channels_ == next.channels_,
         "[transform] the next transform was made for", next.frame_.source_width, "x",

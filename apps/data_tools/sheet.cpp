@@ -134,10 +134,12 @@ Picture back_on_original(const Tensor& original, const data::Transform& transfor
   Picture panel = panel_of(original, kFaded);
   const data::Transform back = way_back(transform);
   const Tensor returned = back.apply(pixels);
-  // Where every pixel is certain: mapped as a mask, pixel by pixel.
+  // Where every pixel is certain: there and back as a mask, pixel by pixel.
   const Frame& frame = transform.frame();
-  const Rle everything = Rle::rectangle(frame.visible, frame.height, frame.width);
-  const Rle shown = warp(everything, NearestMap::back(frame));
+  const Rle everything =
+      Rle::rectangle({0, 0, double(frame.source_width), double(frame.source_height)},
+                     frame.source_height, frame.source_width);
+  const Rle shown = warp(warp(everything, transform.nearest()), NearestMap::back(frame));
   Picture full = panel_of(returned);
   const uint8_t* from = full.pixels().data<uint8_t>();
   uint8_t* to = panel.pixels().data<uint8_t>();

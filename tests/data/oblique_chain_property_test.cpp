@@ -62,6 +62,36 @@ TEST_CASE("property: masks of turned chains show what no canvas had cut off") {
   CHECK((shown > 100000 && hidden > 100000 && unclear < 1000));
 }
 
+TEST_CASE("property: the inverse of a turned chain shows what all its canvases did") {
+  int64_t shown = 0, hidden = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Rng rng(seed, Purpose::User, 13);
+    const std::vector<Transform> steps = oblique_chain(rng, random_info(rng));
+    const Transform back = joined(steps).inverse();
+    INFO("seed " << seed);
+    const Frame& frame = back.frame();
+    const std::vector<uint8_t> mask =
+        warp(Rle::rectangle(kEverywhere, frame.source_height, frame.source_width), back.nearest())
+            .decode();
+    int64_t wrong = 0;
+    for (int y = 0; y < frame.height; ++y)
+      for (int x = 0; x < frame.width; ++x) {
+        double margin = HUGE_VAL;
+        Point p{x + 0.5, y + 0.5};
+        for (const Transform& step : steps) {
+          const Frame& canvas = step.frame();
+          p = canvas.map(p);
+          margin = std::min({margin, p.x, p.y, canvas.width - p.x, canvas.height - p.y});
+        }
+        if (std::fabs(margin) < 1e-5) continue;
+        ++(margin > 0 ? shown : hidden);
+        wrong += (mask[static_cast<size_t>(y * frame.width + x)] != 0) != (margin > 0);
+      }
+    CHECK(wrong == 0);
+  }
+  CHECK((shown > 100000 && hidden > 100000));
+}
+
 TEST_CASE("property: pixels of turned chains are image where masks are, and fill elsewhere") {
   int averaged = 0, bilinear = 0;
   int64_t compared = 0;
