@@ -32,6 +32,21 @@ TEST_CASE("distillation, dual heads: vectors of the reference sheet", "[losses]"
   }
 }
 
+TEST_CASE("distillation: a mean over the rows, not over their elements (a common bug)",
+          "[losses]") {
+  const Tensor z = testing::shared_logits(Dtype::F64), t = teacher(Dtype::F64);
+  const double row = distillation(slice(z, 0, 1, 2), slice(t, 0, 1, 2)).item();
+  const Tensor twice = concat({slice(z, 0, 1, 2), slice(z, 0, 1, 2)}, 0);
+  CHECK(distillation(twice, concat({slice(t, 0, 1, 2), slice(t, 0, 1, 2)}, 0)).item() ==
+        Approx(row).epsilon(1e-14));
+  // The row's own sum over the classes, by hand.
+  const auto s = softmax(slice(z, 0, 1, 2) / 4.0).to_vector<double>(),
+             q = softmax(slice(t, 0, 1, 2) / 4.0).to_vector<double>();
+  double sum = 0;
+  for (size_t c = 0; c < 3; ++c) sum += q[c] * std::log(q[c] / s[c]);
+  CHECK(row == Approx(16 * sum).epsilon(1e-12));
+}
+
 TEST_CASE("distillation: the teacher is a constant, equal predictions lose nothing", "[losses]") {
   Tensor t = teacher(Dtype::F64), z = testing::shared_logits(Dtype::F64);
   t.set_requires_grad(true);

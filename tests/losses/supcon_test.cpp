@@ -84,6 +84,20 @@ TEST_CASE("supcon: multi-labels are positive where they share one", "[losses]") 
         Approx(supcon(z, labels_of({1, 1, 1, 1, 1, 1})).loss.item()).epsilon(1e-14));
 }
 
+TEST_CASE(
+    "supcon: rows are shifted by their largest pair (the official code takes the row itself in, "
+    "and long features then underflow to NaN)",
+    "[losses]") {
+  // Rows of length 30 at right angles but for one pair: with itself a row has 900 / 0.07.
+  const Tensor z = matrix({{30, 0, 0}, {0, 30, 0}, {0, 0, 30}, {0, 0.5, 30}}, Dtype::F32);
+  const auto loss =
+      supcon(z, labels_of({0, 1, 0, 1}), with(0.07, SupConForm::Out, {.normalize = false}));
+  // Row 0: three pairs of similarity 0. Row 1: 0, 0 and 15 / 0.07 = 214.3, its positive. Rows 2 and
+  // 3: 900 / 0.07 with each other, who are negatives.
+  const double close = 900 / 0.07, near = 15 / 0.07;
+  CHECK(loss.loss.item() == Approx((std::log(3.0) + 0 + close + (close - near)) / 4).epsilon(1e-5));
+}
+
 TEST_CASE("supcon: finite for every finite input", "[losses]") {
   for (SupConForm form : {SupConForm::Out, SupConForm::In, SupConForm::InSum})
     check_always_finite([=](const Tensor& z, const Tensor& labels, bool normalize) {
