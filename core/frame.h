@@ -72,9 +72,9 @@ struct Affine {
   }
 };
 
-// `map` takes source coordinates to the canvas of width x height; `visible` is the part of the
-// canvas that shows source pixels (the rest is padding or was erased by no one: holes of cutout are
-// not geometry).
+// `map` takes source coordinates to the canvas of width x height; `visible` is the upright hull of
+// the part of the canvas that shows source pixels (the rest is padding; after a cut and then a turn
+// the hull has corners that show none; holes of cutout are not geometry).
 struct Frame {
   Affine map;
   int source_width = 0, source_height = 0;

@@ -49,8 +49,8 @@ struct NearestMap {
     return {frame.map.inverse(), frame.source_width, frame.source_height, frame.width,
             frame.height};
   }
-  // The way back, from the canvas to the source.
-  // What lies beside the part of the canvas that shows the source (padding) stays there.
+  // The way back, from the canvas to the source. What lies beside frame.visible (padding) stays
+  // there; a cut before a turn is known by its hull only (data::Transform::inverse() is exact).
   static NearestMap back(const Frame& frame) {
     NearestMap map = of(frame.inverse());
     map.area = frame.visible;

@@ -106,6 +106,15 @@ __device__ float sample(const T* source, Size in, int channels, int c, const Rec
   return sum;
 }
 
+// Channel, column and line of element i of an image.
+struct Element {
+  int c, x, y;
+};
+__device__ Element element_at(int i, int width, int channels) {
+  const int pixel = i / channels;
+  return {i % channels, pixel % width, pixel / width};
+}
+
 // Blocks of an image one after another: block = image * per_image + part.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
@@ -116,9 +125,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t size = canvas.height * canvas.width * channels;
   const int64_t i = int64_t{part} * kThreads + threadIdx.x;
   if (i >= size) return;
-  const auto element = static_cast<int>(i), width = static_cast<int>(canvas.width);
-  const int c = element % channels, pixel = element / channels;
-  const int x = pixel % width, y = pixel / width;
+  const auto [c, x, y] = element_at(static_cast<int>(i), static_cast<int>(canvas.width), channels);
   const Record& row = tables.records[image];
   if (row.kind == MapKind::Footprint) return;
   float value = row.fill[c];
@@ -141,9 +148,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t size = canvas.height * canvas.width * channels;
   const int64_t i = int64_t{part} * kThreads + threadIdx.x;
   if (i >= size) return;
-  const auto element = static_cast<int>(i), width = static_cast<int>(canvas.width);
-  const int c = element % channels, pixel = element / channels;
-  const int x = pixel % width, y = pixel / width;
+  const auto [c, x, y] = element_at(static_cast<int>(i), static_cast<int>(canvas.width), channels);
   const Record& row = tables.records[turned.record];
   const Footprint& footprint = turned.footprint;
   float value = row.fill[c];

@@ -1,19 +1,12 @@
 #include "losses/pair_losses.h"
 
-#include <algorithm>
-#include <numeric>
-#include <set>
-#include <span>
-
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/arithmetic.h"
-#include "autograd/ops/index_select.h"
 #include "autograd/ops/l2_normalize.h"
 #include "autograd/ops/matmul.h"
-#include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
-#include "core/rng.h"
 #include "losses/amcl.h"
+#include "losses/batch_views.h"
 #include "losses/h_scl.h"
 #include "losses/hydra.h"
 #include "losses/icnn.h"
@@ -41,92 +34,11 @@ struct Entry {
   PairLossByName (*make)(const Values&);
   State (*make_state)(const Values&, const TrainingShape&) = nullptr;
   bool differs_between_steps = false;
+  int64_t views = 0;  // of an image; 0: any number from two on
 };
 
 TclOptions tcl_options(const Values& v) {
   return {.temperature = v.at("temperature"), .k1 = v.at("k1"), .k2 = v.at("k2")};
-}
-
-// Losses of whole views want all samples of one view, then all of the next. Rows in that order, and
-// the number of views. Reads the ids on the host.
-struct Views {
-  Tensor z;
-  int64_t count;
-};
-Views by_view(const Tensor& z, const Tensor& samples) {
-  const std::vector<int64_t> ids = samples.detach().to_vector<int64_t>();
-  std::vector<int64_t> order(ids.size()), view(ids.size());
-  std::map<int64_t, int64_t> seen;
-  for (size_t i = 0; i < ids.size(); ++i) view[i] = seen[ids[i]]++;
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    const auto key = [&](int64_t i) { return std::pair(view[size_t(i)], ids[size_t(i)]); };
-    return key(a) < key(b);
-  });
-  const int64_t count = seen.empty() ? 0 : seen.begin()->second;
-  for (const auto& [id, views] : seen)
-    check(views == count, "[losses] sample", id, "has", views, "views, sample", seen.begin()->first,
-          "has", count);
-  const auto n = static_cast<int64_t>(order.size());
-  return {index_select(z, Tensor::from(order, {n}).to(z.device())), count};
-}
-
-Tensor indices(const std::vector<int64_t>& values, const Tensor& z) {
-  return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(z.device());
-}
-
-// Every row counts, for losses of a whole batch.
-PairLoss of_batch(const Tensor& loss, int64_t rows) {
-  return {loss, Tensor::scalar(static_cast<double>(rows), loss.dtype(), loss.device())};
-}
-
-// A batch as an episode: the images of each class are support and query in turn, with all their
-// replicas. Reads labels and ids on the host.
-PairLoss episode_triplet(const Tensor& z, const Tensor& labels, const Tensor& samples,
-                         const ProtoTripletOptions& options) {
-  const auto y = labels.detach().to_vector<int64_t>(), ids = samples.detach().to_vector<int64_t>();
-  std::map<int64_t, std::map<int64_t, bool>> is_query;  // of each class's images
-  std::vector<int64_t> support, query;
-  for (size_t i = 0; i < y.size(); ++i) {
-    auto& images = is_query[y[i]];
-    const bool second = images.emplace(ids[i], images.size() % 2 == 1).first->second;
-    (second ? query : support).push_back(static_cast<int64_t>(i));
-  }
-  if (query.empty()) return of_batch(sum(z) * 0.0, 0);
-  const Tensor first = indices(support, z), rest = indices(query, z);
-  return proto_triplet(index_select(z, first), index_select(labels, first), index_select(z, rest),
-                       index_select(labels, rest), options);
-}
-
-// Losses of queries against keys: the mean over the pairs of views, each the queries and the keys.
-// 0 for a single view.
-template <class Loss>
-PairLoss between_views(const Tensor& z, const Tensor& samples, const Loss& loss) {
-  const Views views = by_view(z, samples);
-  const int64_t n = z.dim(0), images = n / std::max<int64_t>(views.count, 1);
-  const auto view = [&](int64_t v) { return slice(views.z, 0, v * images, (v + 1) * images); };
-  Tensor total = sum(z) * 0.0;
-  for (int64_t a = 0; a < views.count; ++a)
-    for (int64_t b = 0; b < views.count; ++b)
-      if (a != b) total = total + loss(view(a), view(b));
-  return of_batch(total / std::max(1.0, double(views.count * (views.count - 1))),
-                  views.count > 1 ? n : 0);
-}
-
-// The pairs of classes that the batch has, or `count` of them drawn at random.
-std::vector<std::pair<int64_t, int64_t>> class_pairs(const Tensor& labels, int64_t count,
-                                                     const StepContext& context) {
-  const auto y = labels.detach().to_vector<int64_t>();
-  const std::set<int64_t> present(y.begin(), y.end());
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (auto a = present.begin(); a != present.end(); ++a)
-    for (auto b = a; b != present.end(); ++b) pairs.emplace_back(*a, *b);
-  if (static_cast<int64_t>(pairs.size()) > count) {
-    Rng rng(context.seed, Purpose::User, context.step);
-    rng.shuffle(std::span(pairs));
-    pairs.resize(static_cast<size_t>(count));
-  }
-  return pairs;
 }
 
 // The one table of names.
@@ -164,7 +76,10 @@ const std::vector<Entry>& entries() {
        [](const Values& v) -> Made {
          return [o = HSclOptions{.temperature = v.at("temperature"), .beta = v.at("beta")}](
                     T z, T y, T samples) { return h_scl(z, samples, y, o); };
-       }},
+       },
+       nullptr,
+       false,
+       2},
       {"multi-similarity",
        true,
        {{"alpha", MultiSimilarityOptions().alpha},
@@ -399,5 +314,7 @@ std::unique_ptr<nn::Module> make_pair_loss_state(const std::string& name,
 bool pair_loss_differs_between_steps(const std::string& name) {
   return find(name).differs_between_steps;
 }
+
+int64_t pair_loss_views(const std::string& name) { return find(name).views; }
 
 }  // namespace ditto::losses

@@ -32,5 +32,7 @@ std::unique_ptr<nn::Module> make_pair_loss_state(const std::string& name,
                                                  const TrainingShape& shape,
                                                  const std::map<std::string, double>& options = {});
 bool pair_loss_differs_between_steps(const std::string& name);
+// How many views of an image the loss is made for; 0: any number from two on.
+int64_t pair_loss_views(const std::string& name);
 
 }  // namespace ditto::losses

@@ -118,8 +118,8 @@ void Objective::check_values() const {
                           ? logits_loss_({logits, z, Tensor::full({kClasses, kWidth}, 1.0), logits},
                                          labels, context)
                           : pair_loss_(z, labels, context).loss;
-  check(std::isfinite(loss.item()), "[objective] with these options", loss_name_,
-        "gives no finite number of small ones:", loss.item());
+  check(std::isfinite(loss.item()), "[objective] with these options the loss", loss_name_,
+        "is not finite on a batch of small numbers:", loss.item());
 }
 
 std::unique_ptr<nn::Module> Objective::make_state(const losses::TrainingShape& shape) const {

@@ -20,10 +20,12 @@ std::map<std::string, double> loss_options(const std::vector<std::string>& assig
     const size_t equals = text.find('=');
     const char* const end = text.data() + text.size();
     double value = 0;
-    const auto number = [&] { return std::from_chars(text.data() + equals + 1, end, value); };
-    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size() ||
-        [&](auto read) { return read.ptr != end || read.ec != std::errc(); }(number()) ||
-        !std::isfinite(value))
+    bool is_number = false;
+    if (equals != std::string::npos) {
+      const auto read = std::from_chars(text.data() + equals + 1, end, value);
+      is_number = read.ec == std::errc() && read.ptr == end && std::isfinite(value);
+    }
+    if (equals == 0 || !is_number)
       throw UsageError("loss-option " + text + ": write name=number, for example gamma=1");
     if (!values.emplace(text.substr(0, equals), value).second)
       throw UsageError("loss-option names " + text.substr(0, equals) + " twice");
@@ -230,9 +232,10 @@ static void check_phases(const TrainOptions& o, const std::string& loss) {
   if (o.phases == "linear" && o.ema > 0) fail_usage("ema: frozen features have no average");
   if (kind == LossKind::Logits) return;
   if (o.replicas < 2) fail_usage("loss " + loss + " compares replicas: it needs at least two");
-  if (loss == "h-scl" && o.replicas != 2)
-    fail_usage("loss h-scl is of two views of an image, not of --replicas " +
-               std::to_string(o.replicas));
+  const int64_t views = kind == LossKind::Features ? losses::pair_loss_views(loss) : 0;
+  if (views > 0 && o.replicas != views)
+    fail_usage("loss " + loss + " is made for " + std::to_string(views) +
+               " views of an image, not for --replicas " + std::to_string(o.replicas));
   if (o.accumulate > 1)
     fail_usage("loss " + loss + " compares all rows of a batch: no --accumulate");
   if (kind == LossKind::Features && o.ema > 0)

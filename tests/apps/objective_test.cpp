@@ -378,7 +378,7 @@ TEST_CASE("objective: options that do not go together are refused", "[objective]
   refused(o, "at least two");
   o = small_options("h-scl");
   o.replicas = 3;
-  refused(o, "two views");
+  refused(o, "2 views");
   o = small_options("supcon");
   o.accumulate = 2;
   refused(o, "no --accumulate");
@@ -406,32 +406,6 @@ TEST_CASE("objective: every recipe's options exist and go together", "[objective
     CHECK_NOTHROW(check_loss_options(o, {o.loss}));
   }
   CHECK(recipes >= 11);
-}
-
-TEST_CASE("gradient response: by hand, and theorems 1 and 2 of paper 002", "[objective]") {
-  // Orthogonal embeddings, two of one class: every exponential is 1.
-  const Tensor z = Tensor::from(std::vector<float>{2, 0, 0, 0, 3, 0, 0, 0, 1}, {3, 3});
-  const std::vector<int64_t> labels = {0, 0, 1};
-  const GradientResponse supcon = gradient_response(z, labels, {.temperature = 1});
-  CHECK(supcon.positives == Approx(0.5));
-  CHECK(supcon.negatives == Approx(0.5));
-  const GradientResponse tcl = gradient_response(z, labels, {.temperature = 1, .k1 = 2, .k2 = 3});
-  CHECK(tcl.positives == Approx(1 - 1 / 6.0 + 2 / 6.0));
-  CHECK(tcl.negatives == Approx(0.5));
-  for (const double temperature : {1.0, 0.1, 0.01}) {
-    INFO(temperature);
-    double positives = gradient_response(z, labels, {.temperature = temperature}).positives;
-    for (const double k1 : {1.0, 10.0, 1000.0}) {
-      const double more =
-          gradient_response(z, labels, {.temperature = temperature, .k1 = k1}).positives;
-      CHECK(more > positives);
-      positives = more;
-    }
-    CHECK(gradient_response(z, labels, {.temperature = temperature, .k1 = 1, .k2 = 2}).negatives >
-          gradient_response(z, labels, {.temperature = temperature, .k1 = 1, .k2 = 1}).negatives);
-  }
-  CHECK(std::isnan(gradient_response(z, {0, 1, 2}, {}).positives));
-  CHECK_THROWS_WITH(gradient_response(z, {0, 1}, {}), contains("[gradient_response]"));
 }
 
 }  // namespace ditto::apps

@@ -2,7 +2,6 @@
 // one) from decoded images that the workers hand over.
 #include "core/graph_capture.h"
 #include "data/instance_loader.h"
-#include "data/synthetic_pedestrians.h"
 #include "data/transforms/affine.h"
 #include "data/transforms/blur.h"
 #include "data/transforms/color_jitter.h"
@@ -11,25 +10,18 @@
 #include "data/transforms/normalize.h"
 #include "data/transforms/resize.h"
 #include "data/transforms/scale_jitter.h"
+#include "tests/data/instance_samples.h"
 #include "tests/support/cuda.h"
 #include "tests/support/distance.h"
 
 namespace ditto::data {
 namespace {
 
+using testing::AugmentPtr;
+using testing::chain;
 using testing::contains;
 using testing::kCuda;
-using AugmentPtr = std::shared_ptr<const Augment>;
-
-const InstanceDataset& pedestrians() {
-  static const InstanceDataset dataset =
-      synthetic_pedestrians({.images = 6, .width = 80, .height = 64, .most = 2, .seed = 2});
-  return dataset;
-}
-
-AugmentPtr chain(std::vector<AugmentPtr> parts) {
-  return std::make_shared<Compose>(std::move(parts));
-}
+using testing::pedestrians;
 
 // A canvas of one size, or the image's own.
 AugmentPtr jitter() {

@@ -8,13 +8,13 @@
 
 #include "data/instance_loader.h"
 #include "data/penn_fudan.h"
-#include "data/synthetic_pedestrians.h"
 #include "data/transforms/color_jitter.h"
 #include "data/transforms/cutout.h"
 #include "data/transforms/flip.h"
 #include "data/transforms/normalize.h"
 #include "data/transforms/resize.h"
 #include "data/transforms/scale_jitter.h"
+#include "tests/data/instance_samples.h"
 #include "tests/support/catch.h"
 #include "tests/support/penn_fudan_files.h"
 
@@ -24,17 +24,6 @@ using namespace ditto::testing;
 
 namespace {
 
-using AugmentPtr = std::shared_ptr<const Augment>;
-
-const InstanceDataset& pedestrians() {
-  static const InstanceDataset dataset =
-      synthetic_pedestrians({.images = 8, .width = 96, .height = 80, .most = 3, .seed = 2});
-  return dataset;
-}
-
-AugmentPtr chain(std::vector<AugmentPtr> parts) {
-  return std::make_shared<Compose>(std::move(parts));
-}
 AugmentPtr normalize() {
   const ChannelStatistics& s = pedestrians().statistics();
   return std::make_shared<Normalize>(s.mean, s.std);
