@@ -16,11 +16,13 @@
 #include "apps/common/command_line.h"
 #include "apps/common/device_options.h"
 #include "apps/common/environment.h"
+#include "autograd/mixed_precision.h"
 #include "autograd/ops.h"
 #include "core/rng.h"
 #include "losses/losses.h"
 #include "losses/pair_losses.h"
 #include "models/models.h"
+#include "nn/graphed_step.h"
 #include "nn/init.h"
 #include "nn/optim/sgd.h"
 
@@ -37,6 +39,7 @@ struct BenchOptions {
   int repeats = 10;
   int warmup = 3;
   bool cost = false;
+  std::string precision = "f32";
   DeviceOptions compute;
   Device device;
 };
@@ -125,25 +128,42 @@ class TrainingStep {
       groups_.data<int64_t>()[i] = i / 2;
     }
     for (Tensor* tensor : {&images_, &labels_, &groups_}) *tensor = tensor->to(o.device);
+    if (o.compute.cuda_graph)
+      graphed_ = std::make_unique<nn::GraphedStep>(*model_, [this](const Tensors&) -> Tensors {
+        gradients(*graphed_loss_);
+        return {};
+      });
   }
   void operator()(const losses::ClassificationLoss& loss) {
-    optimizer_->zero_grad();
+    graphed_loss_ = &loss;
+    if (graphed_) {
+      (*graphed_)({images_});
+    } else {
+      optimizer_->zero_grad();
+      gradients(loss);
+    }
+    optimizer_->step();
+  }
+
+ private:
+  void gradients(const losses::ClassificationLoss& loss) {
     const Tensor features = model_->features(images_), logits = model_->classify(features);
     // A teacher costs what the caller pays for its logits; these are the model's own.
     loss({logits, features, model_->head()->weight(), logits.detach()}, labels_,
          {groups_, state_.get()})
         .backward();
-    optimizer_->step();
   }
 
- private:
   std::unique_ptr<models::Classifier> model_;
   std::unique_ptr<nn::Module> state_;  // of the loss; not trained
   std::unique_ptr<nn::Sgd> optimizer_;
   Tensor images_, labels_, groups_;
+  const losses::ClassificationLoss* graphed_loss_ = nullptr;  // of the step that is running
+  std::unique_ptr<nn::GraphedStep> graphed_;
 };
 
 void bench_training(const BenchOptions& o) {
+  const MixedPrecision precision(o.precision == "bf16" ? Dtype::BF16 : Dtype::F32);
   TrainingStep step(o);
   const auto loss = losses::make_loss(o.loss, {});
   measure(o, o.what + "-train-" + o.loss, o.batch, [&] { step(loss); });
@@ -263,6 +283,10 @@ int main(int argc, char** argv) {
                  "(forward and backward of --pair-loss over --batch embeddings)")
             .choices(what);
         declare(config, options.compute);
+        config.add("cuda-graph", &options.compute.cuda_graph,
+                   "GPU: forward, loss and backward of the training step as a CUDA graph");
+        config.add("precision", &options.precision, "of the training step's activations")
+            .choices({"f32", "bf16"});
         config.add("loss", &options.loss, "of the training step")
             .choices(ditto::losses::loss_names());
         config.add("pair-loss", &options.pair_loss, "of --what pair-loss")

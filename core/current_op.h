@@ -4,20 +4,16 @@
 
 namespace ditto {
 
-namespace detail {
-inline thread_local const char* current_op = nullptr;
-}
-
 // The name of the innermost CurrentOp of this thread, or null.
-inline const char* current_op() { return detail::current_op; }
+const char* current_op();
 
 // Names the operation while it lives. `name` must outlive it (a literal).
+// Out of line on purpose: inlined, g++ 12 at -O2 drops the destructor's store where an exception
+// passes (tests/autograd/errors_test.cpp), and a failed op would stay the current one.
 class CurrentOp {
  public:
-  explicit CurrentOp(const char* name) : previous_(detail::current_op) {
-    detail::current_op = name;
-  }
-  ~CurrentOp() { detail::current_op = previous_; }
+  explicit CurrentOp(const char* name);
+  ~CurrentOp();
   CurrentOp(const CurrentOp&) = delete;
   CurrentOp& operator=(const CurrentOp&) = delete;
 

@@ -6,7 +6,7 @@
 # Works as root or through sudo. third_party/README.md lists the packages and what each is for.
 set -euo pipefail
 
-required=(git g++ cmake ninja-build libfmt-dev nlohmann-json3-dev libdnnl-dev libpng-dev zlib1g-dev
+required=(git g++ cmake ninja-build libfmt-dev nlohmann-json3-dev libdnnl-dev ocl-icd-opencl-dev libpng-dev zlib1g-dev
   libturbojpeg0-dev libspng-dev libstb-dev libcli11-dev libeigen3-dev catch2)
 # Without these everything still builds: slower rebuilds, and no data set found by itself.
 optional=(ccache dataset-fashion-mnist)

@@ -2,7 +2,9 @@
 // values. Wrong dtypes are covered for every op by the conformance suite.
 #include <functional>
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "core/current_op.h"
 #include "tests/support/catch.h"
 
 namespace ditto {
@@ -235,6 +237,15 @@ TEST_CASE("errors: every op refuses shapes and options that do not fit", "[autog
     }
     CHECK_THAT(message, testing::contains("[" + std::string(c.op) + "]"));
     CHECK_THAT(message, testing::contains(c.detail));
+  }
+}
+
+TEST_CASE("errors: a refused op is not the current one afterwards", "[autograd]") {
+  for (const Case& c : cases()) {
+    CHECK_THROWS_AS(c.f(), Error);
+    CAPTURE(c.op);
+    CHECK(current_op() == nullptr);  // or later messages would blame it
+    CHECK(grad_enabled());
   }
 }
 

@@ -46,7 +46,8 @@ struct Arrays {
   Array x, w, bias, dy;
 };
 
-// All three operations; sums of k products of normal numbers differ by about eps sqrt(k).
+// All three operations. Sums of k products of normal numbers are about sqrt(k) and differ by a few
+// eps of that; cuDNN's algorithm on an H100 by 1.2e-6 of it.
 void compare(const Case& c, Dtype dtype) {
   INFO(to_string(dtype) << " x (" << c.n << ", " << c.h << ", " << c.w << ", " << c.c << ") w ("
                         << c.o << ", " << c.kh << ", " << c.kw << ") stride " << c.p.stride
@@ -54,7 +55,7 @@ void compare(const Case& c, Dtype dtype) {
                         << c.p.groups);
   const Arrays a(c, dtype);
   const double k = std::sqrt(static_cast<double>(c.kh * c.kw * c.c + c.n * c.h * c.w));
-  const double tolerance = (dtype == Dtype::F64 ? 1e-15 : 5e-7) * (4 + k);
+  const double tolerance = (dtype == Dtype::F64 ? 1e-15 : 2e-6) * (4 + k);
   // The bias is added to rounded sums, which may be larger than what comes out.
   const double twice_rounded = dtype == Dtype::BF16 && c.bias ? k / 64 : 0;
   expect_same_on_cuda({a.x, a.w, a.bias}, {a.dy}, tolerance + twice_rounded,
