@@ -1,9 +1,15 @@
 #include "apps/common/bench_kernels.h"
 
+#include "kernels/augment.h"
 #include "kernels/batch_norm.h"
 #include "kernels/elementwise.h"
+#include "kernels/gather_scatter.h"
+#include "kernels/group_kl.h"
+#include "kernels/l2_normalize.h"
 #include "kernels/optim.h"
+#include "kernels/pool2d.h"
 #include "kernels/random.h"
+#include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
 namespace ditto::apps {
@@ -15,6 +21,81 @@ Tensor normal(const Shape& shape, Device device, uint32_t stream) {
     kernels::fill_normal(ctx, {.seed = 1, .sample = stream}, 0, 1, x.view());
   });
   return x;
+}
+
+using Add = std::function<void(const std::string& name, int64_t bytes, std::function<void()> run)>;
+
+Tensor integers(int64_t n, Device device, int64_t (*value)(int64_t)) {
+  std::vector<int64_t> values;
+  for (int64_t i = 0; i < n; ++i) values.push_back(value(i));
+  return Tensor::from(values, {n}).to(device);
+}
+
+// Pooling, sums and dropout over the same images.
+void add_pooling(Device device, const Tensor& x, const Tensor& out, const Add& add) {
+  const int64_t n = x.dim(0), c = x.dim(3), bytes = 4 * x.numel(), pooled = bytes / 4;
+  const auto run = [device](auto f) { return [=] { on_device(device, f); }; };
+  const Tensor small = Tensor::empty({n, 16, 16, c}, Dtype::F32, device),
+               index = Tensor::empty({n, 16, 16, c}, Dtype::I32, device),
+               means = Tensor::empty({n, c}, Dtype::F32, device),
+               sums = Tensor::empty({c}, Dtype::F32, device);
+  add("max_pool2d_forward", bytes + 2 * pooled, run([=](auto& ctx) {
+        kernels::max_pool2d_forward(ctx, x.view(), small.view(), index.view(), {});
+      }));
+  add("max_pool2d_backward", bytes + 2 * pooled, run([=](auto& ctx) {
+        kernels::max_pool2d_backward(ctx, small.view(), index.view(), out.view(), {});
+      }));
+  add("avg_pool2d_forward", bytes + pooled,
+      run([=](auto& ctx) { kernels::avg_pool2d_forward(ctx, x.view(), small.view(), {}); }));
+  add("global_avg_pool2d_forward", bytes + 4 * means.numel(),
+      run([=](auto& ctx) { kernels::global_avg_pool2d_forward(ctx, x.view(), means.view()); }));
+  add("sum_of_channels", bytes, run([=](auto& ctx) {
+        kernels::reduce_sum(ctx, x.view(), sums.view(), {1, x.numel() / c, c}, 1);
+      }));
+  add("dropout_mask", bytes,
+      run([=](auto& ctx) { kernels::fill_dropout_mask(ctx, {.seed = 1}, 0.5, out.view()); }));
+}
+
+// Rows of features and of logits.
+void add_rows(Device device, int64_t batch, const Add& add) {
+  const auto run = [device](auto f) { return [=] { on_device(device, f); }; };
+  const Tensor x = normal({batch * 64, 128}, device, 5), y = x.clone(),
+               lengths = Tensor::empty({batch * 64}, Dtype::F32, device),
+               order = integers(batch * 64, device, [](int64_t i) { return i ^ 1; });
+  const int64_t bytes = 4 * x.numel(), n = 4 * lengths.numel();
+  add("softmax_forward", 2 * bytes,
+      run([=](auto& ctx) { kernels::softmax_forward(ctx, x.view(), y.view()); }));
+  add("l2_normalize_forward", 2 * bytes + n, run([=](auto& ctx) {
+        kernels::l2_normalize_forward(ctx, x.view(), 1e-12, y.view(), lengths.view());
+      }));
+  add("gather_rows", 2 * bytes + 2 * n,
+      run([=](auto& ctx) { kernels::gather_rows(ctx, x.view(), order.view(), y.view()); }));
+  // The loss of LossTransform: pairs of rows.
+  const Tensor logits = normal({batch, 1000}, device, 6), anchor = logits.clone(),
+               kl = Tensor::empty({batch}, Dtype::F32, device),
+               groups = integers(batch, device, [](int64_t i) { return i / 2; });
+  add("group_kl_forward", 8 * logits.numel() + 12 * batch, run([=](auto& ctx) {
+        kernels::group_kl_forward(ctx, logits.view(), groups.view(), View{}, kl.view(),
+                                  anchor.view());
+      }));
+}
+
+// Crop, flip and normalise of CIFAR's stored images, as a loader with its data on the device.
+void add_augment(Device device, int64_t batch, const Add& add) {
+  const Tensor images = Tensor::zeros({batch, 32, 32, 3}, Dtype::U8, device),
+               out = Tensor::empty({batch, 32, 32, 3}, Dtype::F32, device);
+  std::vector<kernels::AugmentRow> rows(static_cast<size_t>(batch));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double shift = double(i % 9) - 4;
+    rows[i] = {.source = static_cast<int64_t>(i),
+               .inverse = i % 2 ? Affine{-1, 0, 32 + shift, 0, 1, shift}
+                                : Affine{1, 0, shift, 0, 1, shift},
+               .scale = {4, 4, 4, 1},
+               .offset = {-2, -2, -2, 0}};
+  }
+  add("augment_crop_flip_normalise", 5 * images.numel(), [=] {
+    on_device(device, [&](auto& ctx) { kernels::augment(ctx, images.view(), rows, out.view()); });
+  });
 }
 
 }  // namespace
@@ -82,6 +163,29 @@ std::vector<KernelBench> streaming_kernels(Device device, int64_t batch) {
         ctx, {&slot, 1},
         {.lr = 1e-6, .momentum = 0.9, .weight_decay = 0, .nesterov = false, .decoupled = false});
   });
+  const Tensor squares = Tensor::ones(image, Dtype::F32, device);
+  add("adam_update", 7 * bytes, [=](auto& ctx) {
+    const kernels::AdamSlot slot{out32.view(), dy32.view(), y32.view(), squares.view()};
+    kernels::adam_update(ctx, {&slot, 1},
+                         {.lr = 1e-6,
+                          .beta1 = 0.9,
+                          .beta2 = 0.999,
+                          .eps = 1e-8,
+                          .weight_decay = 0,
+                          .decoupled = false,
+                          .correction1 = 0.1,
+                          .correction2 = 0.001});
+  });
+  add("ema_update", 3 * bytes, [=](auto& ctx) {
+    const kernels::EmaSlot slot{dy32.view(), out32.view()};
+    kernels::ema_update(ctx, {&slot, 1}, {0.999});
+  });
+  const Add append = [&](const std::string& name, int64_t moved, std::function<void()> run) {
+    out_list.push_back({name, moved, std::move(run)});
+  };
+  add_pooling(device, x32, out32, append);
+  add_rows(device, batch, append);
+  add_augment(device, batch, append);
   return out_list;
 }
 
