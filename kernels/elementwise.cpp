@@ -42,7 +42,10 @@ void unary_backward_op(CpuContext& ctx, const View& dy, const View& saved, const
     } else {
       const T* v = saved.as<T>();
       parallel_for(ctx, dy.numel(), kGrain, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) to[i] = g[i] * Op::df(v[i]);
+        for (int64_t i = begin; i < end; ++i) {
+          const T slope = Op::df(v[i]);  // named: in one expression g++ 12 makes branches of relu's
+          to[i] = g[i] * slope;
+        }
       });
     }
   });
