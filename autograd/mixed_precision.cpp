@@ -5,19 +5,21 @@
 namespace ditto {
 namespace {
 
-thread_local Dtype compute_dtype = Dtype::F32;
+thread_local Dtype current = Dtype::F32;
 
 }  // namespace
 
-MixedPrecision::MixedPrecision(Dtype dtype) : previous_(compute_dtype) {
+MixedPrecision::MixedPrecision(Dtype dtype) : previous_(current) {
   check(dtype == Dtype::F32 || dtype == Dtype::BF16, "[mixed_precision] bf16 or f32, got", dtype);
-  compute_dtype = dtype;
+  current = dtype;
 }
-MixedPrecision::~MixedPrecision() { compute_dtype = previous_; }
+MixedPrecision::~MixedPrecision() { current = previous_; }
+
+Dtype compute_dtype() { return current; }
 
 Tensor to_compute_dtype(const Tensor& x) {
   if (!x.defined() || x.dtype() != Dtype::F32) return x;
-  return cast(x, compute_dtype);
+  return cast(x, current);
 }
 
 Tensor widened(const Tensor& x) {

@@ -24,6 +24,8 @@ class MixedPrecision {
   Dtype previous_;
 };
 
+// That of the innermost MixedPrecision of this thread, or F32.
+Dtype compute_dtype();
 // What conv2d, linear and matmul compute with: x in bf16 where x is f32 and a MixedPrecision is
 // alive, else x (also undefined).
 Tensor to_compute_dtype(const Tensor& x);

@@ -25,8 +25,8 @@ Tensor amcl(const Tensors& heads, const Tensors& temperatures, const Tensor& sam
 
 // The heads and temperatures of amcl() as a network: each head is a linear layer (d -> d), its
 // temperatures are tau_ij = (2 - 1e-5) sigmoid(MLP(z_i, z_j)) + 1e-5 of that head's output
-// (normalised as for the loss), with one hidden layer, as in the published code. Memory grows with
-// n^2 times the hidden width.
+// (normalised as for the loss), with one hidden layer, as in the published code. Worked off in
+// blocks of rows, which the backward pass computes again: memory is linear in n.
 class AmclHeads : public nn::Module {
  public:
   AmclHeads(int64_t heads, int64_t features, int64_t hidden = 16);

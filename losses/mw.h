@@ -27,4 +27,8 @@ Tensor mw_loss(const Tensor& positives, const Tensor& negatives, const MwOptions
 // hard negatives).
 Tensor mw_loss_in_batch(const Tensor& scores, const MwOptions& options = {});
 
+// The same of the scores queries keys^T, queries (B, d) and keys (M, d), which are made in blocks
+// of rows and made again in the backward pass: memory grows with B + M.
+Tensor mw_loss_of_pairs(const Tensor& queries, const Tensor& keys, const MwOptions& options = {});
+
 }  // namespace ditto::losses

@@ -197,7 +197,7 @@ const std::vector<Entry>& entries() {
        [](const Values& v) -> Made {
          return [o = MwOptions{.temperature = v.at("temperature")}](T z, T, T samples) {
            return between_views(l2_normalize(widened(z)), samples, [&](T queries, T keys) {
-             return mw_loss_in_batch(matmul(queries, transpose(keys, 0, 1)), o);
+             return mw_loss_of_pairs(queries, keys, o);
            });
          };
        }},

@@ -31,7 +31,8 @@ struct TripletAllOptions {
 };
 
 // z (n, d), labels i64 (n). Lists the pairs of anchor and positive on the host (waits for a
-// device). Memory grows with their number, time with that of the triplets. `valid` counts anchors.
+// device). Memory is linear in n: the pairs are worked off in blocks, which the backward pass
+// computes again. Time grows with the number of triplets times d. `valid` counts anchors.
 PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOptions& options = {});
 
 struct ProtoTripletOptions {

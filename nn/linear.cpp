@@ -22,6 +22,6 @@ Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
   if (options.bias) bias_ = &parameter("bias", {out}, uniform(bound(in, out)));
 }
 
-Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_ ? *bias_ : Tensor()); }
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias()); }
 
 }  // namespace ditto::nn

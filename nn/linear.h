@@ -20,6 +20,8 @@ class Linear : public Layer {
   Tensor forward(const Tensor& x) override;
   // (O, I).
   const Tensor& weight() const { return weight_; }
+  // (O), or undefined.
+  Tensor bias() const { return bias_ ? *bias_ : Tensor(); }
 
  private:
   Tensor& weight_;

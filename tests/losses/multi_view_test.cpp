@@ -1,9 +1,13 @@
 #include "losses/multi_view.h"
 
+#include <algorithm>
+#include <map>
+
 #include "autograd/ops.h"
 #include "losses/amcl.h"
 #include "losses/hydra.h"
 #include "losses/info_nce.h"
+#include "nn/init.h"
 #include "tests/losses/pair_checks.h"
 
 namespace ditto::testing {
@@ -68,6 +72,52 @@ TEST_CASE("amcl: vectors of the reference sheet", "[losses]") {
     // One head with one temperature is NT-Xent.
     CHECK(amcl({z1}, {Tensor::full({6, 6}, 0.5, dtype)}, samples, {.beta = 0}).item() ==
           Approx(nt_xent(z1, samples).loss.item()).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("amcl: heads in blocks of rows give the loss of the whole matrices", "[losses]") {
+  // A tile holds the hidden numbers of 262 rows of 500 pairs.
+  constexpr int64_t n = 500, d = 4;
+  AmclHeads heads(2, d);
+  nn::init(heads, 1);
+  std::map<std::string, Tensor> w;
+  for (const nn::NamedParameter& p : heads.named_parameters()) w[p.name] = p.tensor;
+  Tensor z = random_rows(n, d, Dtype::F32);
+  z.set_requires_grad(true);
+  const Tensor samples = view_ids(n / 2, 2, kCpu);
+
+  Tensors projected, temperatures;
+  for (const std::string head : {"head0_", "head1_"}) {
+    const auto layer = [&](const std::string& name, const Tensor& x) {
+      const auto bias = w.find(head + name + ".bias");
+      return linear(x, w.at(head + name + ".weight"), bias == w.end() ? Tensor() : bias->second);
+    };
+    projected.push_back(layer("project", z));
+    const Tensor x = l2_normalize(projected.back());
+    const Tensor pairs =
+        reshape(layer("own", x), {n, 1, 16}) + reshape(layer("other", x), {1, n, 16});
+    const Tensor score = layer("temperature", reshape(relu(pairs), {n * n, 16}));
+    temperatures.push_back(sigmoid(reshape(score, {n, n})) * (2 - 1e-5) + 1e-5);
+  }
+  const Tensor whole = amcl(projected, temperatures, samples);
+  whole.backward();
+  std::map<std::string, std::vector<double>> expected;
+  w["z"] = z;
+  for (const auto& [name, tensor] : w) {
+    expected[name] = tensor.grad().to_vector<double>();
+    tensor.zero_grad();
+  }
+  const Tensor parts = heads(z, samples);
+  parts.backward();
+  CHECK(parts.item() == Approx(whole.item()).epsilon(1e-5));
+  for (const auto& [name, tensor] : w) {
+    INFO(name);
+    const auto got = tensor.grad().to_vector<double>();
+    double largest = 0;
+    for (double g : expected[name]) largest = std::max(largest, std::fabs(g));
+    CHECK(largest > 0);
+    for (size_t i = 0; i < got.size(); ++i)
+      CHECK(std::fabs(got[i] - expected[name][i]) <= 2e-4 * largest);
   }
 }
 

@@ -47,6 +47,34 @@ TEST_CASE("mw_loss: at small temperatures it tells the area under the curve of t
         Approx(1 / 6.0 + 3 * 1e-3 * std::log(2.0) / 6).epsilon(1e-9));
 }
 
+TEST_CASE("mw_loss: of pairs, in blocks of rows, is that of the matrix of scores", "[losses]") {
+  // A tile holds the indices of 655 rows of 800 scores.
+  for (const int64_t rows : {5, 790}) {
+    Tensor q = random_rows(rows, 3), k = random_rows(rows + 10, 3);
+    q.set_requires_grad(true);
+    k.set_requires_grad(true);
+    for (const bool per_query : {true, false}) {
+      if (!per_query && rows > 100) continue;  // half a billion terms
+      const MwOptions options{.temperature = 0.5, .per_query = per_query};
+      const Tensor whole = mw_loss_in_batch(matmul(q, transpose(k, 0, 1)), options);
+      whole.backward();
+      const auto dq = q.grad().to_vector<double>(), dk = k.grad().to_vector<double>();
+      q.zero_grad();
+      k.zero_grad();
+      const Tensor parts = mw_loss_of_pairs(q, k, options);
+      parts.backward();
+      CHECK(parts.item() == Approx(whole.item()).epsilon(1e-12));
+      const auto eq = q.grad().to_vector<double>(), ek = k.grad().to_vector<double>();
+      for (size_t i = 0; i < dq.size(); ++i) CHECK(eq[i] == Approx(dq[i]).margin(1e-12));
+      for (size_t i = 0; i < dk.size(); ++i) CHECK(ek[i] == Approx(dk[i]).margin(1e-12));
+      q.zero_grad();
+      k.zero_grad();
+    }
+  }
+  CHECK_THROWS_WITH(mw_loss_of_pairs(Tensor::zeros({3, 2}), Tensor::zeros({2, 2})),
+                    contains("[mw_loss]") && contains("(3, 2)"));
+}
+
 TEST_CASE("mw_loss: bounds the area over the curve; nothing to rank gives 0", "[losses]") {
   std::vector<double> p, n;
   for (int i = 0; i < 40; ++i) p.push_back(std::sin(i * 1.3) + 0.4), n.push_back(std::sin(i * 2.1));

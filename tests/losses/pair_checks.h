@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "core/rng.h"
 #include "losses/anchors.h"
 #include "tests/support/catch.h"
 #include "tests/support/loss_vectors.h"
@@ -15,6 +16,14 @@ inline const Dtype kFloats[] = {Dtype::F64, Dtype::F32};
 // Embeddings and labels (or sample ids) -> loss; `normalize` as in PairOptions.
 using PairLossOf =
     std::function<losses::PairLoss(const Tensor& z, const Tensor& labels, bool normalize)>;
+
+// Normal numbers (n, d).
+inline Tensor random_rows(int64_t n, int64_t d, Dtype dtype = Dtype::F64) {
+  Rng rng(4);
+  std::vector<double> values;
+  for (int64_t i = 0; i < n * d; ++i) values.push_back(rng.normal());
+  return Tensor::from(values, {n, d}, dtype);
+}
 
 // Loss and gradient are finite for norms from 1e-12 to 1e6, one class only, every row its own
 // class, equal rows, batches of one and of none.

@@ -238,4 +238,29 @@ TEST_CASE("pair losses: memory grows with the number of rows, not with its squar
   CHECK(large - small < 6 * (8192 - 2048) * 16 * 8);
 }
 
+TEST_CASE("pair losses: what is more than a number for each pair is worked off in blocks",
+          "[losses]") {
+  // In one piece: the embeddings of 1,984 pairs of anchor and positive take 65 MB, the hidden
+  // numbers of all pairs 38 MB, a few times for each of three heads.
+  struct Case {
+    const char* name;
+    int64_t rows, width, classes;
+  };
+  for (const Case& c : {Case{"triplet-all", 64, 8192, 2}, Case{"amcl", 768, 8, 8}}) {
+    INFO(c.name);
+    Tensor z = random_like_rows(c.rows, c.width);
+    z.set_requires_grad(true);
+    std::vector<int64_t> labels;
+    for (int64_t i = 0; i < c.rows; ++i) labels.push_back(i % c.classes);
+    const auto state = make_pair_loss_state(
+        c.name, {.samples = c.rows / 2, .embeddings = c.width, .class_counts = {}});
+    if (state) nn::init(*state, 5);
+    const Tensor y = labels_of(labels), samples = view_ids(c.rows / 2, 2, kCpu);
+    reset_peak_memory();
+    const int64_t before = memory_stats().current;
+    make_pair_loss(c.name)(z, y, {samples, state.get()}).loss.backward();
+    CHECK(memory_stats().peak - before < 5 * kernels::kPairTileBytes);
+  }
+}
+
 }  // namespace ditto::testing

@@ -39,6 +39,53 @@ TEST_CASE("triplet: vectors of the reference sheet", "[losses]") {
   }
 }
 
+TEST_CASE("triplet: all triplets in blocks are all triplets", "[losses]") {
+  // 3 classes of 13 rows: 468 pairs of rows of 64 KB, where a tile holds 128.
+  constexpr int64_t n = 39, d = 8192;
+  const Tensor z = random_rows(n, d);
+  std::vector<int64_t> y;
+  for (int64_t i = 0; i < n; ++i) y.push_back(i * i % 3);
+  const auto x = z.to_vector<double>();
+  std::vector<double> distances;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t c = 0; c < d; ++c) {
+        const double difference = x[size_t(i * d + c)] - x[size_t(j * d + c)];
+        sum += difference * difference;
+      }
+      distances.push_back(std::sqrt(sum));
+    }
+  const auto distance = [&](int64_t i, int64_t j) { return distances[size_t(i * n + j)]; };
+  for (const bool over_active : {false, true}) {
+    Tensor leaf = z.clone();
+    leaf.set_requires_grad(true);
+    const TripletAllOptions options{.margin = 0.3, .over_active = over_active, .common = kAsGiven};
+    const PairLoss result = triplet_all(leaf, labels_of(y), options);
+    double total = 0, count = 0;
+    for (int64_t a = 0; a < n; ++a)
+      for (int64_t p = 0; p < n; ++p) {
+        if (p == a || y[size_t(p)] != y[size_t(a)]) continue;
+        for (int64_t k = 0; k < n; ++k) {
+          if (y[size_t(k)] == y[size_t(a)]) continue;
+          const double gap = distance(a, p) - distance(a, k) + 0.3;
+          total += std::max(0.0, gap);
+          count += over_active ? gap > 0 : 1;
+        }
+      }
+    CHECK(result.loss.item() == Approx(total / count).epsilon(1e-10));
+    result.loss.backward();
+    // The gradient along the embeddings themselves, by differences.
+    const auto gradient = leaf.grad().to_vector<double>();
+    double along = 0;
+    for (size_t i = 0; i < x.size(); ++i) along += gradient[i] * x[i];
+    const auto at = [&](double scale) {
+      return triplet_all(z * scale, labels_of(y), options).loss.item();
+    };
+    if (!over_active) CHECK(along == Approx((at(1 + 1e-6) - at(1 - 1e-6)) / 2e-6).epsilon(1e-6));
+  }
+}
+
 TEST_CASE("triplet: points that coincide have no gradient instead of infinity", "[losses]") {
   for (Dtype dtype : kFloats) {
     Tensor z = matrix({{1, 0}, {1, 0}, {1, 0}, {0, 1}}, dtype), y = labels_of({0, 0, 1, 1});
