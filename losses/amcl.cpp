@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "autograd/checkpoint.h"
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
@@ -13,6 +12,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
 #include "autograd/ops/softmax.h"
+#include "autograd/recompute.h"
 
 namespace ditto::losses {
 namespace {
@@ -128,7 +128,7 @@ Tensor AmclHeads::operator()(const Tensor& z, const Tensor& samples, const AmclO
         return rows_loss(in[0], tau, *ids, first, beta);
       };
       const Tensors inputs = {x, own, other, head.temperature.weight(), head.temperature.bias()};
-      total = total + (rows == n ? block(inputs) : checkpoint(block, inputs));
+      total = total + (rows == n ? block(inputs) : recompute(block, inputs));
     }
     loss = loss.defined() ? loss + total : total;
   }

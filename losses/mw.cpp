@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "autograd/checkpoint.h"
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/activations.h"
 #include "autograd/ops/arithmetic.h"
@@ -11,6 +10,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
+#include "autograd/recompute.h"
 
 namespace ditto::losses {
 namespace {
@@ -118,7 +118,7 @@ Tensor mw_loss_of_pairs(const Tensor& queries, const Tensor& keys, const MwOptio
       return rows_sum(widened(positives), widened(scores), first, options);
     };
     const Tensor part =
-        end - first == rows ? block({queries, keys}) : checkpoint(block, {queries, keys});
+        end - first == rows ? block({queries, keys}) : recompute(block, {queries, keys});
     total = total.defined() ? total + part : part;
   }
   return total / terms(rows, columns, options);

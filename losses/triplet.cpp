@@ -5,13 +5,13 @@
 #include <map>
 #include <memory>
 
-#include "autograd/checkpoint.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/index_select.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
+#include "autograd/recompute.h"
 
 namespace ditto::losses {
 
@@ -107,7 +107,7 @@ PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOpti
     const auto block = [=](const Tensors& in) {
       return triplets_of(*classes, first, end, math, which, in[0], labels);
     };
-    const Tensor part = end - first == n ? block({x}) : checkpoint(block, {x});
+    const Tensor part = end - first == n ? block({x}) : recompute(block, {x});
     total = total.defined() ? total + part : part;
   }
   Tensor loss = sum(x) * 0.0;

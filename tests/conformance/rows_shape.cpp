@@ -1,5 +1,5 @@
-#include "autograd/checkpoint.h"
 #include "autograd/ops.h"
+#include "autograd/recompute.h"
 #include "tests/conformance/row.h"
 
 namespace ditto::testing {
@@ -15,13 +15,13 @@ std::vector<Row> shape_rows() {
     rows.back().any_dtype |= name == "concat with itself" || name == "index_select";
     // These square the result, so that their gradient depends on the values.
     if (name == "reshape" || name == "flatten") rows.back().tags = {"square"};
-    if (name == "checkpoint") rows.back().tags = {"mul"};
+    if (name == "recompute") rows.back().tags = {"mul"};
     if (name == "sum_to") rows.back().tags = {"sum"};
     if (name == "cast there and back") rows.back().any_dtype = true;
   };
   add("reshape", {x}, [](const Tensors& in) { return square(reshape(in[0], {6, -1})); });
-  add("checkpoint", {x, x}, [](const Tensors& in) {
-    return checkpoint([](const Tensors& given) { return square(given[0] * given[1]); }, in);
+  add("recompute", {x, x}, [](const Tensors& in) {
+    return recompute([](const Tensors& given) { return square(given[0] * given[1]); }, in);
   });
   add("flatten", {x}, [](const Tensors& in) { return square(flatten(in[0])); });
   add(

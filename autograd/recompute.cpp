@@ -1,4 +1,4 @@
-#include "autograd/checkpoint.h"
+#include "autograd/recompute.h"
 
 #include "autograd/apply.h"
 #include "autograd/engine.h"
@@ -20,11 +20,11 @@ class Recording {
 
 }  // namespace
 
-class CheckpointFunction final : public Function {
+class RecomputeFunction final : public Function {
  public:
-  explicit CheckpointFunction(std::function<Tensor(const Tensors&)> f)
+  explicit RecomputeFunction(std::function<Tensor(const Tensors&)> f)
       : f_(std::move(f)), compute_dtype_(compute_dtype()) {}
-  const char* name() const override { return "checkpoint"; }
+  const char* name() const override { return "recompute"; }
 
   Tensor forward(const Tensors& inputs) {
     for (const Tensor& input : inputs) inputs_.emplace_back(input);
@@ -44,7 +44,7 @@ class CheckpointFunction final : public Function {
       const MixedPrecision precision(compute_dtype_);
       const Recording on;
       const Tensor y = f_(leaves);
-      check(y.shape() == grads[0].shape(), "[checkpoint] the function gave", y.shape(),
+      check(y.shape() == grads[0].shape(), "[recompute] the function gave", y.shape(),
             "the second time, not", grads[0].shape());
       if (y.requires_grad()) ditto::backward({y}, {grads[0]}, false);
     }
@@ -63,8 +63,8 @@ class CheckpointFunction final : public Function {
   std::vector<Saved> inputs_;
 };
 
-Tensor checkpoint(std::function<Tensor(const Tensors& inputs)> f, const Tensors& inputs) {
-  return apply<CheckpointFunction>(inputs, std::move(f));
+Tensor recompute(std::function<Tensor(const Tensors& inputs)> f, const Tensors& inputs) {
+  return apply<RecomputeFunction>(inputs, std::move(f));
 }
 
 }  // namespace ditto
