@@ -6,6 +6,7 @@
 
 #include "autograd/apply.h"
 #include "core/current_op.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 
 namespace ditto {

@@ -37,24 +37,4 @@ void set_deterministic(bool on);
 // Nothing to do for the CPU.
 void synchronize(Device device);
 
-#ifdef DITTO_HAS_CUDA
-inline constexpr bool kHasCuda = true;
-CudaContext& cuda_context(int index);
-#else
-inline constexpr bool kHasCuda = false;
-#endif
-
-// Calls f with the context of `device`. With CUDA built in, a kernel without a CUDA overload is a
-// link error.
-template <class F>
-decltype(auto) on_device(Device device, F&& f) {
-  if constexpr (kHasCuda) {
-#ifdef DITTO_HAS_CUDA
-    if (device.is_cuda()) return f(cuda_context(device.index));
-#endif
-  }
-  check(device.is_cpu(), "[device] this build has no CUDA support:", device);
-  return f(cpu_context());
-}
-
 }  // namespace ditto

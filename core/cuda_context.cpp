@@ -14,6 +14,7 @@
 #include "core/current_op.h"
 #include "core/device_choice.h"
 #include "core/graph_capture.h"
+#include "core/on_device.h"
 
 namespace ditto {
 namespace {

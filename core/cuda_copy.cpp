@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/graph_capture.h"
+#include "core/on_device.h"
 
 namespace ditto {
 namespace {

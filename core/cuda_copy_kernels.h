@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/cuda_context.h"
+#include "core/on_device.h"
 #include "core/view.h"
 
 namespace ditto {

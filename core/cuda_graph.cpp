@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/cuda_memory.h"
+#include "core/on_device.h"
 
 namespace ditto {
 namespace {

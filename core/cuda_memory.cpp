@@ -6,6 +6,7 @@
 
 #include "core/cuda_graph_memory.h"
 #include "core/current_op.h"
+#include "core/on_device.h"
 
 namespace ditto {
 namespace {

@@ -1,4 +1,5 @@
 #include "core/cuda_stream.h"
+#include "core/on_device.h"
 
 namespace ditto {
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/cuda_context.h"
+#include "core/on_device.h"
 
 namespace ditto {
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "core/context.h"
+#include "core/on_device.h"
 
 #ifdef DITTO_HAS_CUDA
 #include <fmt/format.h>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/on_device.h"
 #include "core/sanitizer.h"
 
 #ifdef DITTO_HAS_CUDA

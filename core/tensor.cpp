@@ -6,6 +6,7 @@
 
 #ifdef DITTO_HAS_CUDA
 #include "core/cuda_copy.h"
+#include "core/on_device.h"
 #endif
 
 namespace ditto {

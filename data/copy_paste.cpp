@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/on_device.h"
 #include "kernels/blur.h"
 #include "kernels/paste.h"
 

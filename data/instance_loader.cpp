@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "core/on_device.h"
 #include "core/parallel.h"
 #include "data/paste_partner.h"
 

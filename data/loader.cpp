@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/context.h"
+#include "core/on_device.h"
 #include "core/parallel.h"
 #include "data/batch_queue.h"
 

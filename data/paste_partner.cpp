@@ -1,5 +1,6 @@
 #include "data/paste_partner.h"
 
+#include "core/on_device.h"
 #include "kernels/augment.h"
 
 namespace ditto::data {

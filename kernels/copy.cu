@@ -14,6 +14,7 @@
 #include "core/convert.h"
 #include "core/cuda_copy_kernels.h"
 #include "core/dtype.h"
+#include "core/on_device.h"
 #include "kernels/launch.cuh"
 #include "kernels/strided.cuh"
 #include "kernels/vector.cuh"

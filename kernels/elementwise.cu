@@ -16,6 +16,7 @@
 
 #include "core/cuda_copy_kernels.h"
 #include "core/dtype.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "kernels/launch.cuh"
 #include "kernels/strided.cuh"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "kernels/random.h"
 

@@ -3,6 +3,7 @@
 
 #include "apps/classification/trainer.h"
 #include "apps/classification/weights.h"
+#include "core/on_device.h"
 #include "kernels/optim.h"
 #include "nn/state_dict.h"
 

@@ -1,5 +1,6 @@
 #include "apps/common/bench_kernels.h"
 
+#include "core/on_device.h"
 #include "kernels/augment.h"
 #include "kernels/batch_norm.h"
 #include "kernels/elementwise.h"

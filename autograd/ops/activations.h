@@ -7,6 +7,10 @@
 
 namespace ditto {
 
+// The kernels on the device of x and of dy; `op` is a unary_id.
+Tensor unary_value(int op, const Tensor& x);
+Tensor unary_gradient(int op, const Tensor& dy, const Tensor& saved);
+
 // One node serves every function of UnaryMath: it saves the input, the output or nothing, as the
 // math declares.
 template <class Op>
@@ -17,21 +21,14 @@ class Unary final : public Function {
   Tensor forward(const Tensors& inputs) {
     check_floating(Op::name, inputs[0]);
     const Tensor x = inputs[0].contiguous();
-    Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-    on_device(x.device(),
-              [&](auto& ctx) { kernels::unary_forward(ctx, unary_id<Op>, x.view(), y.view()); });
+    const Tensor y = unary_value(unary_id<Op>, x);
     if constexpr (Op::saves == math::Saves::Input) saved_ = Saved(x);
     if constexpr (Op::saves == math::Saves::Output) saved_ = Saved(y);
     return y;
   }
 
   Tensors backward(const Tensors& grads) override {
-    const Tensor dy = grads[0].contiguous(), saved = saved_.get(Op::name);
-    Tensor dx = Tensor::empty(dy.shape(), dy.dtype(), dy.device());
-    on_device(dy.device(), [&](auto& ctx) {
-      kernels::unary_backward(ctx, unary_id<Op>, dy.view(), saved.view(), dx.view());
-    });
-    return {dx};
+    return {unary_gradient(unary_id<Op>, grads[0].contiguous(), saved_.get(Op::name))};
   }
 
   void release() override { saved_.clear(); }

@@ -5,6 +5,7 @@
 #include "autograd/ops/checks.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 
 namespace ditto {

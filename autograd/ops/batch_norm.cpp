@@ -4,6 +4,7 @@
 
 #include "autograd/apply.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 #include "kernels/batch_norm.h"
 #include "kernels/elementwise.h"
 

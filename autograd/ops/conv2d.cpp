@@ -3,6 +3,7 @@
 #include "autograd/apply.h"
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 
 namespace ditto {
 

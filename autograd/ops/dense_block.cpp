@@ -3,6 +3,7 @@
 #include "autograd/apply.h"
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 #include "kernels/batch_norm.h"
 #include "kernels/dense_block.h"
 #include "kernels/elementwise.h"

@@ -2,6 +2,7 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 
 namespace ditto {
 

@@ -5,6 +5,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/shape_ops.h"
+#include "core/on_device.h"
 #include "kernels/matmul.h"
 #include "kernels/reduce.h"
 

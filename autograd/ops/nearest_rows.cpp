@@ -2,6 +2,7 @@
 
 #include "autograd/mixed_precision.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 #include "kernels/nearest_rows.h"
 
 namespace ditto {

@@ -3,6 +3,7 @@
 #include "autograd/apply.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/shape_ops.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 

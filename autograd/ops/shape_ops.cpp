@@ -5,6 +5,7 @@
 #include "autograd/apply.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 
 namespace ditto {

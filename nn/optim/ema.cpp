@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/on_device.h"
 #include "kernels/optim.h"
 
 namespace ditto::nn {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "autograd/function.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "kernels/optim.h"
 

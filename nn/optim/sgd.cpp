@@ -1,5 +1,6 @@
 #include "nn/optim/sgd.h"
 
+#include "core/on_device.h"
 #include "kernels/optim.h"
 
 namespace ditto::nn {

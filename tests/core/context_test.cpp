@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "core/on_device.h"
 #include "tests/support/catch.h"
 
 namespace ditto {

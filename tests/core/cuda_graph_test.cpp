@@ -4,6 +4,7 @@
 #include "autograd/ops.h"
 #include "core/cuda_copy.h"
 #include "core/cuda_memory.h"
+#include "core/on_device.h"
 #include "core/rng.h"
 #include "kernels/optim.h"
 #include "nn/linear.h"

@@ -4,6 +4,7 @@
 #include "autograd/ops.h"
 #include "core/cuda_copy.h"
 #include "core/current_op.h"
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "tests/support/cuda.h"
 

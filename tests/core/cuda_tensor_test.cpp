@@ -1,4 +1,5 @@
 // Tensors on a CUDA device hold, copy, convert and fill what they do on the CPU.
+#include "core/on_device.h"
 #include "core/tensor.h"
 
 #include "core/serialize.h"

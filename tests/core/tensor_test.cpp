@@ -1,4 +1,5 @@
 #include "core/tensor.h"
+#include "core/on_device.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,5 @@
 #include "core/view.h"
+#include "core/on_device.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,3 +1,4 @@
+#include "core/on_device.h"
 #include "kernels/augment.h"
 
 #include "kernels/blur.h"

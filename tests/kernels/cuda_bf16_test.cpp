@@ -1,5 +1,6 @@
 // bf16 on CUDA: the elementwise kernels, casts and masks give what the CPU's give (the others have
 // a bf16 case beside their f32 and f64 ones).
+#include "core/on_device.h"
 #include "kernels/elementwise.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"

@@ -1,3 +1,4 @@
+#include "core/on_device.h"
 #include "kernels/conv2d.h"
 
 #include "tests/kernels/cuda_parity.h"

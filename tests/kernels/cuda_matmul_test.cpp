@@ -1,3 +1,4 @@
+#include "core/on_device.h"
 #include "kernels/matmul.h"
 
 #include "tests/kernels/cuda_parity.h"

@@ -1,3 +1,4 @@
+#include "core/on_device.h"
 #include "kernels/mix.h"
 
 #include "tests/kernels/cuda_parity.h"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/cuda_context.h"
+#include "core/on_device.h"
 #include "core/rng.h"
 #include "core/view.h"
 #include "tests/support/catch.h"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/on_device.h"
 #include "kernels/augment.h"
 #include "kernels/batch_norm.h"
 #include "kernels/binary_math.h"
