@@ -3,7 +3,7 @@
 //
 // Uses cuDNN's convolution calls of version 7 and not its graph API: they are deprecated but
 // present in 9.19, cover forward and both gradients over NHWC f32, and need descriptors that a test
-// double can check completely. Everything about them is here and in cudnn_convolution.h. cuDNN's
+// double can check completely. Everything about them is here and in cuda_conv2d_cudnn.h. cuDNN's
 // heuristics rank the algorithms once per shape (with conv2d_benchmark(), the clock does, on the
 // first operands); the ranked list is kept, descriptors with it, and an algorithm that turns out
 // not to be supported is struck off and the next one tried.
@@ -24,7 +24,7 @@
 #include "kernels/binary_math.h"
 #include "kernels/compute_type.h"
 #include "kernels/cuda_conv2d.h"
-#include "kernels/cudnn_convolution.h"
+#include "kernels/cuda_conv2d_cudnn.h"
 #include "kernels/elementwise.h"
 #include "kernels/lru_cache.h"
 #include "kernels/reduce.h"
