@@ -9,8 +9,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/error.h"
+#include "core/host_device.h"
+#include "core/rounded_product.h"
 
 namespace ditto {
 
@@ -33,6 +36,8 @@ inline constexpr Rect kEverywhere{
 inline Rect intersection(const Rect& a, const Rect& b) {
   return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
 }
+
+bool contains(const Rect& outer, const Rect& inner);
 
 // The map (x, y) -> (a x + b y + c, d x + e y + f).
 struct Affine {
@@ -72,36 +77,54 @@ struct Affine {
   }
 };
 
-// `map` takes source coordinates to the canvas of width x height; `visible` is the upright hull of
-// the part of the canvas that shows source pixels (the rest is padding; after a cut and then a turn
-// the hull has corners that show none; holes of cutout are not geometry).
+// Whether the map neither turns nor shears: then the axes are independent.
+inline bool is_upright(const Affine& map) { return map.b == 0 && map.d == 0; }
+
+// One coordinate of an affine map, a x + b y + c, with the same bits wherever it is computed:
+// pixels and masks, CPU and GPU agree about what is inside.
+HD double affine_coordinate(double a, double b, double c, double x, double y) {
+  return std::fma(b, y, rounded_product(a, x)) + c;
+}
+
+// What a cut left of an image, seen from the source: the points p with to_rect(p) in rect, left and
+// upper edge included. Where maps turn between cuts, each cut is a window of its own.
+struct Window {
+  Affine to_rect = {};
+  Rect rect = kEverywhere;
+
+  HD bool has(double x, double y) const {
+    const double u = affine_coordinate(to_rect.a, to_rect.b, to_rect.c, x, y);
+    const double v = affine_coordinate(to_rect.d, to_rect.e, to_rect.f, x, y);
+    return u >= rect.x0 && u < rect.x1 && v >= rect.y0 && v < rect.y1;
+  }
+};
+
+// `map` takes source coordinates to the canvas of width x height. What an earlier canvas cut off
+// stays cut off, turned or not: the canvas shows the points of `clip` (what is left by the cuts
+// since the last turn, a rectangle of the canvas) that come from inside `area` (those before the
+// first turn, a rectangle of the source) and from inside all `windows` (all others). kEverywhere:
+// nothing was cut. The rest is padding; holes of cutout are not geometry.
 struct Frame {
   Affine map;
   int source_width = 0, source_height = 0;
   int width = 0, height = 0;
+  // An upright rectangle of the canvas around all that it shows of the source; nothing else when no
+  // cut was turned.
   Rect visible;
+  Rect clip = kEverywhere, area = kEverywhere;
+  std::vector<Window> windows = {};
 
   static Frame identity(int width, int height) {
     return {{}, width, height, width, height, {0, 0, double(width), double(height)}};
   }
   // The frame after a further map onto a canvas of width x height.
-  Frame then(const Affine& next, int new_width, int new_height) const {
-    Rect seen = next(visible);
-    seen = {
-        std::clamp(seen.x0, 0.0, double(new_width)), std::clamp(seen.y0, 0.0, double(new_height)),
-        std::clamp(seen.x1, 0.0, double(new_width)), std::clamp(seen.y1, 0.0, double(new_height))};
-    return {map.then(next), source_width, source_height, new_width, new_height, seen};
-  }
-  // The way back: canvas and source change places; `visible` is the part of the source that the
-  // canvas still shows (its hull, when the map turns). Throws when the map is singular.
-  Frame inverse() const {
-    Frame back{map.inverse(), width, height, source_width, source_height, {}};
-    const Rect seen = back.map(visible);
-    const double right = source_width, bottom = source_height;
-    back.visible = {std::clamp(seen.x0, 0.0, right), std::clamp(seen.y0, 0.0, bottom),
-                    std::clamp(seen.x1, 0.0, right), std::clamp(seen.y1, 0.0, bottom)};
-    return back;
-  }
+  Frame then(const Affine& next, int new_width, int new_height) const;
+  // First *this, then `next`, whose source is this canvas.
+  Frame then(const Frame& next) const;
+  // The way back: canvas and source change places. Throws when the map is singular.
+  Frame inverse() const;
+  // Whether a part of the source is not on the canvas.
+  bool cuts() const;
 };
 
 }  // namespace ditto

@@ -1,5 +1,6 @@
 #include "core/nearest_map.h"
 
+#include <cmath>
 #include <vector>
 
 namespace ditto {
@@ -12,10 +13,10 @@ std::vector<ColumnRun> warp_upright(const Rle& mask, const NearestLookup& lookup
   std::vector<int> rows_before(static_cast<size_t>(mask.height) + 1);
   int top = lookup.bottom, shown = 0;
   for (int y = lookup.top; y < lookup.bottom; ++y) {
-    const double row = lookup.row_at(0, y);
-    if (!(row >= lookup.source_top && row < lookup.source_bottom)) continue;
+    const double at = lookup.source_y_at(0, y);
+    if (!lookup.has_row(at)) continue;
     top = std::min(top, y);
-    ++shown, ++rows_before[static_cast<size_t>(row) + 1];
+    ++shown, ++rows_before[static_cast<size_t>(lookup.row_of(at)) + 1];
   }
   for (size_t r = 1; r < rows_before.size(); ++r) rows_before[r] += rows_before[r - 1];
   const bool upside_down = lookup.inverse.e < 0;
@@ -27,10 +28,10 @@ std::vector<ColumnRun> warp_upright(const Rle& mask, const NearestLookup& lookup
 
   std::vector<ColumnRun> out;
   for (int x = lookup.left; x < lookup.right; ++x) {
-    const double column = lookup.column_at(x, 0);
-    if (!(column >= lookup.source_left && column < lookup.source_right)) continue;
-    const size_t begin = starts[static_cast<size_t>(column)];
-    const size_t end = starts[static_cast<size_t>(column) + 1];
+    const double at = lookup.source_x_at(x, 0);
+    if (!lookup.has_column(at)) continue;
+    const auto column = static_cast<size_t>(lookup.column_of(at));
+    const size_t begin = starts[column], end = starts[column + 1];
     for (size_t k = begin; k < end; ++k) {
       const ColumnRun& run = runs[upside_down ? begin + end - 1 - k : k];
       const int above = rows_before[static_cast<size_t>(run.top)];
@@ -43,12 +44,15 @@ std::vector<ColumnRun> warp_upright(const Rle& mask, const NearestLookup& lookup
   return out;
 }
 
-std::vector<ColumnRun> warp_any(const Rle& mask, const NearestMap& map,
-                                const NearestLookup& lookup) {
-  // The pixels that may show the mask: the hull of its box, a pixel wider for roundings.
+std::vector<ColumnRun> warp_any(const Rle& mask, const NearestMap& map, const NearestLookup& lookup,
+                                const std::vector<Window>& windows) {
+  // The pixels that may show the mask: the hull of its box (a pixel wider, because points beside
+  // map.within show the nearest pixel there), a pixel wider for roundings.
   const Rect box = mask.box();
   if (box.area() == 0) return {};
-  const Rect hull = map.inverse.inverse()(box);
+  const double wider = map.within == kEverywhere ? 0 : 1;
+  const Rect hull =
+      map.inverse.inverse()(Rect{box.x0 - wider, box.y0 - wider, box.x1 + wider, box.y1 + wider});
   const auto within = [](double at, int low, int high) {
     return static_cast<int>(std::clamp(at, double(low), double(high)));
   };
@@ -70,8 +74,9 @@ std::vector<ColumnRun> warp_any(const Rle& mask, const NearestMap& map,
     int start = -1;  // of the run that is open
     for (int y = top; y <= bottom; ++y) {
       int u = 0, v = 0;
-      const bool set = y < bottom && lookup.find(x, y, u, v) && u >= x0 && u < x0 + w && v >= y0 &&
-                       v < y0 + h && dense[static_cast<size_t>(u - x0) * h + (v - y0)] != 0;
+      const bool set = y < bottom && lookup.find(windows.data(), x, y, u, v) && u >= x0 &&
+                       u < x0 + w && v >= y0 && v < y0 + h &&
+                       dense[static_cast<size_t>(u - x0) * h + (v - y0)] != 0;
       if (set && start < 0) start = y;
       if (!set && start >= 0) out.push_back({x, start, y}), start = -1;
     }
@@ -81,6 +86,51 @@ std::vector<ColumnRun> warp_any(const Rle& mask, const NearestMap& map,
 
 }  // namespace
 
+NearestMap NearestMap::of(const Frame& frame) {
+  return {.inverse = frame.map.inverse(),
+          .source_width = frame.source_width,
+          .source_height = frame.source_height,
+          .width = frame.width,
+          .height = frame.height,
+          .clip = frame.clip,
+          .area = frame.area,
+          .windows = frame.windows};
+}
+
+NearestMap NearestMap::back(const Frame& frame) {
+  NearestMap map = of(frame.inverse());
+  map.inverse = frame.map;  // to the last bit
+  if (is_upright(frame.map)) {
+    // Cuts count where they were made, not in whole pixels of the canvas.
+    map.clip = intersection(map.clip, frame.area);
+    map.area = kEverywhere;
+  }
+  map.within = frame.visible;
+  return map;
+}
+
+NearestLookup::NearestLookup(const NearestMap& map, std::vector<Window>& windows)
+    : inverse(map.inverse) {
+  const auto first = [](double at, int size) {  // the first pixel centre not before `at`
+    return static_cast<int>(std::clamp(std::ceil(at - 0.5), 0.0, double(size)));
+  };
+  const auto round = [](double at, int size) {
+    return static_cast<int>(std::clamp(std::round(at), 0.0, double(size)));
+  };
+  left = first(map.clip.x0, map.width), right = first(map.clip.x1, map.width);
+  top = first(map.clip.y0, map.height), bottom = first(map.clip.y1, map.height);
+  source_left = round(map.area.x0, map.source_width);
+  source_right = round(map.area.x1, map.source_width);
+  source_top = round(map.area.y0, map.source_height);
+  source_bottom = round(map.area.y1, map.source_height);
+  columns = {first(map.within.x0, map.source_width), first(map.within.x1, map.source_width)};
+  rows = {first(map.within.y0, map.source_height), first(map.within.y1, map.source_height)};
+  if (columns.begin >= columns.end || rows.begin >= rows.end) right = left;
+  begin = static_cast<int32_t>(windows.size());
+  windows.insert(windows.end(), map.windows.begin(), map.windows.end());
+  end = static_cast<int32_t>(windows.size());
+}
+
 Rle warp(const Rle& mask, const NearestMap& map) {
   check(mask.height == map.source_height && mask.width == map.source_width,
         "[warp] a mask of height", mask.height, "width", mask.width, "for a source of height",
@@ -89,9 +139,10 @@ Rle warp(const Rle& mask, const NearestMap& map) {
         map.height);
   const Affine& m = map.inverse;
   check(std::isfinite(m.a + m.b + m.c + m.d + m.e + m.f), "[warp] the map is not finite");
-  const NearestLookup lookup(map);
-  return Rle::from_runs(m.b == 0 && m.d == 0 && map.windows.empty() ? warp_upright(mask, lookup)
-                                                                    : warp_any(mask, map, lookup),
+  std::vector<Window> windows;
+  const NearestLookup lookup(map, windows);
+  return Rle::from_runs(is_upright(m) && windows.empty() ? warp_upright(mask, lookup)
+                                                         : warp_any(mask, map, lookup, windows),
                         map.height, map.width);
 }
 

@@ -5,35 +5,14 @@
 // came from (detection.md 1.3: half-pixel centres).
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "core/frame.h"
 #include "core/host_device.h"
 #include "core/rle.h"
-#include "core/rounded_product.h"
 
 namespace ditto {
-
-// One coordinate of an affine map, a x + b y + c, with the same bits wherever it is computed:
-// pixels and masks, CPU and GPU agree about what is inside.
-HD double affine_coordinate(double a, double b, double c, double x, double y) {
-  return std::fma(b, y, rounded_product(a, x)) + c;
-}
-
-// What a cut left of an image, seen from the source: the points p with to_rect(p) in rect, left and
-// upper edge included. Where maps turn between cuts, each cut is a window of its own.
-struct Window {
-  Affine to_rect = {};
-  Rect rect = kEverywhere;
-
-  HD bool has(double x, double y) const {
-    const double u = affine_coordinate(to_rect.a, to_rect.b, to_rect.c, x, y);
-    const double v = affine_coordinate(to_rect.d, to_rect.e, to_rect.f, x, y);
-    return u >= rect.x0 && u < rect.x1 && v >= rect.y0 && v < rect.y1;
-  }
-};
 
 struct NearestMap {
   Affine inverse = {};  // canvas -> source
@@ -43,45 +22,32 @@ struct NearestMap {
   // `area` (of the source, to whole pixels) and from inside all windows show anything.
   Rect clip = kEverywhere, area = kEverywhere;
   std::vector<Window> windows = {};
+  // What they show: the nearest pixel of the source with its centre in here.
+  Rect within = kEverywhere;
 
   // Where the frame's source is seen on its canvas. Throws when the map is singular.
-  static NearestMap of(const Frame& frame) {
-    return {frame.map.inverse(), frame.source_width, frame.source_height, frame.width,
-            frame.height};
-  }
-  // The way back, from the canvas to the source. What lies beside frame.visible (padding) stays
-  // there; a cut before a turn is known by its hull only (data::Transform::inverse() is exact).
-  static NearestMap back(const Frame& frame) {
-    NearestMap map = of(frame.inverse());
-    map.area = frame.visible;
-    return map;
-  }
+  static NearestMap of(const Frame& frame);
+  // The way back, from the canvas to the source: pixels with their centre inside every cut, seen at
+  // where that lies on the canvas, or beside it if a border of the image goes through that pixel.
+  static NearestMap back(const Frame& frame);
 };
 
-// A NearestMap with its limits in whole pixels; it refers to the map's windows.
+// Pixels [begin, end) of an axis, at least one, and of those the nearest to pixel i.
+struct PixelRange {
+  int begin, end;
+  HD int nearest(int i) const { return i < begin ? begin : i < end ? i : end - 1; }
+};
+
+// A NearestMap with its limits in whole pixels, as both devices use it.
 struct NearestLookup {
   Affine inverse;
   int left, top, right, bottom;  // pixels of the canvas that may show something
   int source_left, source_top, source_right, source_bottom;
-  const Window *windows, *windows_end;
+  PixelRange columns, rows;  // of the source, that are shown
+  int32_t begin, end;        // of the map's in a list of windows
 
-  explicit NearestLookup(const NearestMap& map)
-      : inverse(map.inverse),
-        windows(map.windows.data()),
-        windows_end(windows + map.windows.size()) {
-    const auto first = [](double at, int size) {  // the first pixel centre not before `at`
-      return static_cast<int>(std::clamp(std::ceil(at - 0.5), 0.0, double(size)));
-    };
-    const auto round = [](double at, int size) {
-      return static_cast<int>(std::clamp(std::round(at), 0.0, double(size)));
-    };
-    left = first(map.clip.x0, map.width), right = first(map.clip.x1, map.width);
-    top = first(map.clip.y0, map.height), bottom = first(map.clip.y1, map.height);
-    source_left = round(map.area.x0, map.source_width);
-    source_right = round(map.area.x1, map.source_width);
-    source_top = round(map.area.y0, map.source_height);
-    source_bottom = round(map.area.y1, map.source_height);
-  }
+  // `windows` get those of the map.
+  NearestLookup(const NearestMap& map, std::vector<Window>& windows);
 
   // The source point at the centre of canvas pixel (x, y).
   HD double source_x_at(int x, int y) const {
@@ -90,19 +56,24 @@ struct NearestLookup {
   HD double source_y_at(int x, int y) const {
     return affine_coordinate(inverse.d, inverse.e, inverse.f, x + 0.5, y + 0.5);
   }
-  // Its source column and row.
-  HD double column_at(int x, int y) const { return std::floor(source_x_at(x, y)); }
-  HD double row_at(int x, int y) const { return std::floor(source_y_at(x, y)); }
-  // Whether canvas pixel (x, y) shows a source pixel, and which.
-  HD bool find(int x, int y, int& column, int& row) const {
+  // Whether a source point may be shown, and which column and row are then.
+  HD bool has_column(double x) const { return x >= source_left && x < source_right; }
+  HD bool has_row(double y) const { return y >= source_top && y < source_bottom; }
+  HD int column_of(double x) const { return columns.nearest(static_cast<int>(x)); }
+  HD int row_of(double y) const { return rows.nearest(static_cast<int>(y)); }
+  // Whether canvas pixel (x, y) shows the source, and at which point.
+  HD bool find(const Window* windows, int x, int y, double& at_x, double& at_y) const {
     if (x < left || x >= right || y < top || y >= bottom) return false;
-    const double at_x = source_x_at(x, y), at_y = source_y_at(x, y);
-    const double u = std::floor(at_x), v = std::floor(at_y);
-    if (!(u >= source_left && u < source_right && v >= source_top && v < source_bottom))
-      return false;
-    for (const Window* window = windows; window != windows_end; ++window)
-      if (!window->has(at_x, at_y)) return false;
-    column = static_cast<int>(u), row = static_cast<int>(v);
+    at_x = source_x_at(x, y), at_y = source_y_at(x, y);
+    bool in = has_column(at_x) && has_row(at_y);
+    for (int32_t i = begin; i < end; ++i) in &= windows[i].has(at_x, at_y);
+    return in;
+  }
+  // And which pixel.
+  HD bool find(const Window* windows, int x, int y, int& column, int& row) const {
+    double at_x = 0, at_y = 0;
+    if (!find(windows, x, y, at_x, at_y)) return false;
+    column = column_of(at_x), row = row_of(at_y);
     return true;
   }
 };

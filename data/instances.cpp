@@ -56,15 +56,16 @@ Seen see_box(const Transform& transform, const kernels::AugmentRow& row, const R
 
 template <class T>
 Tensor labels_through(const NearestMap& map, const Tensor& labels, int64_t outside) {
-  const NearestLookup lookup(map);
+  std::vector<Window> windows;
+  const NearestLookup lookup(map, windows);
   const Tensor out = Tensor::empty({map.height, map.width}, labels.dtype());
   const T* from = labels.data<T>();
   T* to = out.data<T>();
   for (int y = 0; y < map.height; ++y)
     for (int x = 0; x < map.width; ++x) {
       int u = 0, v = 0;
-      *to++ = lookup.find(x, y, u, v) ? from[int64_t{v} * map.source_width + u]
-                                      : static_cast<T>(outside);
+      *to++ = lookup.find(windows.data(), x, y, u, v) ? from[int64_t{v} * map.source_width + u]
+                                                      : static_cast<T>(outside);
     }
   return out;
 }

@@ -6,31 +6,7 @@
 namespace ditto::data {
 namespace {
 
-bool contains(const Rect& outer, const Rect& inner) {
-  return inner.x0 >= outer.x0 && inner.y0 >= outer.y0 && inner.x1 <= outer.x1 &&
-         inner.y1 <= outer.y1;
-}
-
-// Scaling an image to a canvas may miss its edge by a rounding.
-Rect grown(const Rect& r) {
-  constexpr double kRounding = 1e-6;  // pixels
-  return {r.x0 - kRounding, r.y0 - kRounding, r.x1 + kRounding, r.y1 + kRounding};
-}
-
-Rect canvas_of(const Frame& frame) { return {0, 0, double(frame.width), double(frame.height)}; }
-Rect source_of(const Frame& frame) {
-  return {0, 0, double(frame.source_width), double(frame.source_height)};
-}
-
-// Infinite sides stay infinite (0 * inf would make NaN of the hull), and an empty area stays empty
-// (its crossed sides would come out in order).
-Rect map_clip(const Affine& map, const Rect& clip) {
-  if (clip.area() == 0) return {};
-  return std::isfinite(clip.area()) ? map(clip) : clip;
-}
-
 bool whole(double v) { return v == std::floor(v); }
-bool whole(const Rect& r) { return whole(r.x0) && whole(r.y0) && whole(r.x1) && whole(r.y1); }
 
 }  // namespace
 
@@ -58,7 +34,7 @@ Transform Transform::resized(const ImageInfo& info, const Rect& area, int width,
       Affine::translation(-area.x0, -area.y0)
           .then(Affine::scaling(width / (area.x1 - area.x0), height / (area.y1 - area.y0)));
   Transform out = geometric(info, map, width, height);
-  out.area_ = area;
+  out.frame_.area = area;
   out.average_ = true;
   return out;
 }
@@ -110,58 +86,20 @@ Transform& Transform::append(const Transform& next) {
 
 bool Transform::keeps_geometry() const {
   return frame_.map == Affine{} && frame_.width == frame_.source_width &&
-         frame_.height == frame_.source_height && clip_ == kernels::kEverywhere &&
-         area_ == kernels::kEverywhere && windows_.empty() && !average_;
-}
-
-// `kept` is what is left of the canvas before it turns.
-void Transform::keep_cuts(const Rect& kept) {
-  const bool upright = kernels::is_upright(frame_.map);
-  if (upright && std::isfinite(kept.area()) && kept.area() > 0) {
-    const Rect part = frame_.map.inverse()(kept);
-    if (whole(part)) {
-      area_ = intersection(area_, part);
-      return;
-    }
-  }
-  if (kept != kernels::kEverywhere) windows_.push_back({frame_.map, kept});
+         frame_.height == frame_.source_height && frame_.clip == kEverywhere &&
+         frame_.area == kEverywhere && frame_.windows.empty() && !average_;
 }
 
 void Transform::append_geometry(const Transform& next) {
-  // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
-  // border of bilinear sampling.
-  Rect kept = clip_;
-  const Rect image = frame_.map(source_of(frame_));
-  if (!contains(grown(canvas_of(frame_)), image)) kept = intersection(kept, canvas_of(frame_));
   const double scale = std::sqrt(std::fabs(next.frame_.map.determinant()));
   for (kernels::ColourChange& change : colours_)
     if (change.kind == kernels::ColourKind::Blur) kernels::scale_blur(change, scale);
-  if (next.area_ != kernels::kEverywhere) {
-    if (kernels::is_upright(frame_.map))
-      area_ = intersection(area_, map_clip(frame_.map.inverse(), next.area_));
-    else if (!contains(grown(next.area_), image))
-      kept = intersection(kept, next.area_);
-  }
-  if (kernels::is_upright(next.frame_.map)) {
-    clip_ = intersection(map_clip(next.frame_.map, kept), next.clip_);
-  } else {
-    keep_cuts(kept);
-    clip_ = next.clip_;
-    // The area of an image that stays upright counts in whole pixels; turned, it is exact.
-    if (area_ != kernels::kEverywhere && !whole(area_)) {
-      windows_.push_back({Affine{}, area_});
-      area_ = {std::floor(area_.x0), std::floor(area_.y0), std::ceil(area_.x1),
-               std::ceil(area_.y1)};
-    }
-  }
-  for (const Window& window : next.windows_)
-    windows_.push_back({frame_.map.then(window.to_rect), window.rect});
-  average_ = average_ || next.average_;
   if (!erase_.empty()) {
     const Affine back = next.frame_.map.inverse();
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
-  frame_ = frame_.then(next.frame_.map, next.frame_.width, next.frame_.height);
+  average_ = average_ || next.average_;
+  frame_ = frame_.then(next.frame_);
 }
 
 Transform Transform::then(const Transform& next) const {
@@ -175,17 +113,6 @@ Transform Transform::inverse() const {
   Transform out = *this;
   out.frame_ = frame_.inverse();
   out.fill_ = canvas().fill;
-  for (Window& window : out.windows_) window.to_rect = out.frame_.map.then(window.to_rect);
-  if (kernels::is_upright(frame_.map)) {
-    out.clip_ = map_clip(out.frame_.map, clip_);
-    out.area_ = map_clip(frame_.map, area_);
-  } else {  // source and canvas change places
-    out.clip_ = area_, out.area_ = kernels::kEverywhere;
-    if (whole(clip_))
-      out.area_ = clip_;
-    else
-      out.windows_.push_back({Affine{}, clip_});
-  }
   out.erase_.clear();  // those pixels hold the fill colour already
   for (int c = 0; c < channels_; ++c) {
     check(scale_[c] != 0, "[transform] channel", c, "was scaled by 0 and cannot be restored");
@@ -197,15 +124,10 @@ Transform Transform::inverse() const {
 
 Lost Transform::lost() const {
   const Affine& m = frame_.map;
-  const Rect image = m(source_of(frame_));
-  const bool upright = kernels::is_upright(m);
   Lost lost;
   lost.resampled =
-      !upright || std::fabs(m.a) != 1 || std::fabs(m.e) != 1 || !whole(m.c) || !whole(m.f);
-  lost.cut = !contains(grown(canvas_of(frame_)), image) || !contains(grown(clip_), image) ||
-             !contains(area_, source_of(frame_));
-  for (const Window& window : windows_)
-    lost.cut = lost.cut || !contains(grown(window.rect), window.to_rect(source_of(frame_)));
+      !is_upright(m) || std::fabs(m.a) != 1 || std::fabs(m.e) != 1 || !whole(m.c) || !whole(m.f);
+  lost.cut = frame_.cuts();
   lost.erased = !erase_.empty();
   lost.colour = !colours_.empty();
   for (int c = 0; c < channels_; ++c) lost.colour = lost.colour || scale_[c] == 0;
@@ -258,18 +180,12 @@ ImageInfo Transform::canvas() const {
 }
 
 kernels::AugmentRow Transform::row(int64_t source) const {
-  return {source,   frame_.map.inverse(),
-          clip_,    area_,
-          windows_, average_,
-          colours_, erase_,
-          scale_,   offset_,
+  return {source,         frame_.map.inverse(),
+          frame_.clip,    frame_.area,
+          frame_.windows, average_,
+          colours_,       erase_,
+          scale_,         offset_,
           fill_};
-}
-
-NearestMap Transform::nearest() const {
-  NearestMap map = NearestMap::of(frame_);
-  map.clip = clip_, map.area = area_, map.windows = windows_;
-  return map;
 }
 
 Transform Compose::draw(Rng& rng, const ImageInfo& info) const {

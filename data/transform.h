@@ -85,22 +85,17 @@ class Transform {
   // What the next transform of a chain sees (the fill without the changes by colour()).
   ImageInfo canvas() const;
   // How masks and class maps follow: which source pixel each pixel of the canvas shows.
-  NearestMap nearest() const;
+  NearestMap nearest() const { return NearestMap::of(frame_); }
   // The record for kernels::augment with row `source` of its images; it refers to this transform.
   kernels::AugmentRow row(int64_t source) const;
 
  private:
   bool keeps_geometry() const;
   void append_geometry(const Transform& next);
-  void keep_cuts(const Rect& kept);
 
   Frame frame_;
   int channels_;
-  // What cuts have left: those since the last turn in one rectangle of the canvas, those before the
-  // first in one of the source, others as windows. average_: there was a resize.
-  Rect clip_ = kernels::kEverywhere, area_ = kernels::kEverywhere;
-  std::vector<Window> windows_;
-  bool average_ = false;
+  bool average_ = false;  // there was a resize
   std::vector<kernels::Erase> erase_;
   std::vector<kernels::ColourChange> colours_;  // before scale_ and offset_
   kernels::ChannelValues scale_{1, 1, 1, 1}, offset_{}, fill_{};

@@ -50,14 +50,15 @@ void labels_back(CpuContext& ctx, const View& labels, std::span<const Frame> fra
   const T *from = labels.as<T>(), fill = static_cast<T>(outside);
   T* to = out.as<T>();
   const int64_t width = out.shape[2], pixels = out.shape[1] * width;
+  const DenseBack back(frames);
   for_pixels(ctx, out.shape[0], pixels, [&](int64_t b, int64_t begin, int64_t end) {
-    const DenseBack back(frames[static_cast<size_t>(b)]);
+    const NearestLookup& row = back.rows[static_cast<size_t>(b)];
     const T* map = from + b * labels.shape[1] * labels.shape[2];
     for (int64_t i = begin; i < end; ++i) {
-      double u = 0, v = 0;
-      to[b * pixels + i] = back.find(i % width, i / width, u, v)
-                               ? map[clamp_into(std::floor(v), back.lines) * labels.shape[2] +
-                                     clamp_into(std::floor(u), back.columns)]
+      int u = 0, v = 0;
+      to[b * pixels + i] = row.find(back.windows.data(), static_cast<int>(i % width),
+                                    static_cast<int>(i / width), u, v)
+                               ? map[v * labels.shape[2] + u]
                                : fill;
     }
   });
@@ -145,6 +146,10 @@ std::vector<Affine> frame_maps(std::span<const Frame> frames) {
   return maps;
 }
 
+DenseBack::DenseBack(std::span<const Frame> frames) {
+  for (const Frame& frame : frames) rows.emplace_back(NearestMap::back(frame), windows);
+}
+
 void boxes_back(CpuContext& ctx, const View& boxes, std::span<const Frame> frames, ClipBoxes clip,
                 const View& out) {
   check_boxes("boxes_back", boxes, frames, out);
@@ -188,18 +193,20 @@ void class_maps_back(CpuContext& ctx, const View& maps, std::span<const Frame> f
   uint8_t* mark = seen.as<uint8_t>();
   const int64_t channels = out.shape[3], width = out.shape[2], pixels = out.shape[1] * width;
   const int64_t map_width = maps.shape[2], map_size = maps.shape[1] * map_width * channels;
+  const DenseBack back(frames);
   for_pixels(ctx, out.shape[0], pixels, [&](int64_t b, int64_t begin, int64_t end) {
-    const DenseBack back(frames[static_cast<size_t>(b)]);
+    const NearestLookup& row = back.rows[static_cast<size_t>(b)];
     for (int64_t i = begin; i < end; ++i) {
       double u = 0, v = 0;
-      const bool shown = back.find(i % width, i / width, u, v);
+      const bool shown = row.find(back.windows.data(), static_cast<int>(i % width),
+                                  static_cast<int>(i / width), u, v);
       float* pixel = to + (b * pixels + i) * channels;
       mark[b * pixels + i] = shown ? 1 : 0;
       if (!shown) {
         std::fill_n(pixel, channels, 0.0f);
         continue;
       }
-      const Between across = between(u, back.columns), down = between(v, back.lines);
+      const Between across = between(u, row.columns), down = between(v, row.rows);
       for (int64_t k = 0; k < channels; ++k)
         pixel[k] = interpolate(from + b * map_size, map_width, channels, k, across, down);
     }

@@ -36,47 +36,66 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads)
-    class_maps_kernel(const float* maps, const DenseBack* rows, float* out, uint8_t* seen,
-                      int64_t count, int64_t height, int64_t width, int64_t channels,
-                      int64_t map_height, int64_t map_width) {
+    class_maps_kernel(const float* maps, const NearestLookup* rows, const Window* windows,
+                      float* out, uint8_t* seen, int64_t count, int64_t height, int64_t width,
+                      int64_t channels, int64_t map_height, int64_t map_width) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= count) return;
   const int64_t pixel = i / channels, k = i - pixel * channels;
   const int64_t line = pixel / width, image = line / height;
-  const DenseBack& row = rows[image];
+  const NearestLookup& row = rows[image];
   double u = 0, v = 0;
-  const bool shown = row.find(pixel - line * width, line - image * height, u, v);
+  const bool shown = row.find(windows, static_cast<int>(pixel - line * width),
+                              static_cast<int>(line - image * height), u, v);
   float value = 0;
   if (shown)
     value = interpolate(maps + image * map_height * map_width * channels, map_width, channels, k,
-                        between(u, row.columns), between(v, row.lines));
+                        between(u, row.columns), between(v, row.rows));
   out[i] = value;
   if (k == 0) seen[pixel] = shown ? 1 : 0;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    label_maps_kernel(const T* labels, const DenseBack* rows, T* out, T outside, int64_t count,
-                      int64_t height, int64_t width, int64_t map_height, int64_t map_width) {
+    label_maps_kernel(const T* labels, const NearestLookup* rows, const Window* windows, T* out,
+                      T outside, int64_t count, int64_t height, int64_t width, int64_t map_height,
+                      int64_t map_width) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= count) return;
   const int64_t line = i / width, image = line / height;
-  const DenseBack& row = rows[image];
-  double u = 0, v = 0;
+  const NearestLookup& row = rows[image];
+  int u = 0, v = 0;
   T value = outside;
-  if (row.find(i - line * width, line - image * height, u, v))
-    value = labels[(image * map_height + clamp_into(std::floor(v), row.lines)) * map_width +
-                   clamp_into(std::floor(u), row.columns)];
+  if (row.find(windows, static_cast<int>(i - line * width), static_cast<int>(line - image * height),
+               u, v))
+    value = labels[(image * map_height + v) * map_width + u];
   out[i] = value;
 }
 
+const char* send(CudaContext& ctx, const CudaUpload& upload) {
+  refuse_capture("map_back", "each batch has its own frames");
+  return upload.send(ctx);
+}
 template <class T>
 const T* send(CudaContext& ctx, const std::vector<T>& rows) {
-  refuse_capture("map_back", "each batch has its own frames");
   CudaUpload upload;
   upload.add(rows);
-  return reinterpret_cast<const T*>(upload.send(ctx));
+  return reinterpret_cast<const T*>(send(ctx, upload));
 }
+
+// A DenseBack on the device.
+struct DenseTable {
+  const NearestLookup* rows;
+  const Window* windows;
+  DenseTable(CudaContext& ctx, std::span<const Frame> frames) {
+    const DenseBack back(frames);
+    CudaUpload upload;
+    const size_t first = upload.add(back.rows), second = upload.add(back.windows);
+    const char* table = send(ctx, upload);
+    rows = reinterpret_cast<const NearestLookup*>(table + first);
+    windows = reinterpret_cast<const Window*>(table + second);
+  }
+};
 
 LaunchConfig threads_for(int64_t count) {
   return {.grid = divide_up(count, kThreads), .block = kThreads};
@@ -94,10 +113,6 @@ void map_boxes(CudaContext& ctx, const char* name, const View& boxes, const std:
   else
     launch(ctx, name, map_boxes_kernel<double, Row>, threads_for(count), boxes.as<double>(), table,
            out.as<double>(), count, per_image);
-}
-
-std::vector<DenseBack> dense_rows(std::span<const Frame> frames) {
-  return {frames.begin(), frames.end()};
 }
 
 }  // namespace
@@ -131,8 +146,9 @@ void class_maps_back(CudaContext& ctx, const View& maps, std::span<const Frame> 
   check_class_maps(maps, frames, out, seen);
   const int64_t count = out.numel();
   if (count == 0) return;
+  const DenseTable table(ctx, frames);
   launch(ctx, "class_maps_back", class_maps_kernel, threads_for(count), maps.as<float>(),
-         send(ctx, dense_rows(frames)), out.as<float>(), seen.as<uint8_t>(), count, out.shape[1],
+         table.rows, table.windows, out.as<float>(), seen.as<uint8_t>(), count, out.shape[1],
          out.shape[2], out.shape[3], maps.shape[1], maps.shape[2]);
 }
 
@@ -144,15 +160,15 @@ void label_maps_back(CudaContext& ctx, const View& labels, std::span<const Frame
   check(!bytes || (outside >= 0 && outside <= 255),
         "[map_back] label_maps_back: outside in [0, 255] for u8, got", outside);
   if (count == 0) return;
-  const DenseBack* rows = send(ctx, dense_rows(frames));
+  const DenseTable table(ctx, frames);
   if (bytes)
     launch(ctx, "label_maps_back", label_maps_kernel<uint8_t>, threads_for(count),
-           labels.as<uint8_t>(), rows, out.as<uint8_t>(), static_cast<uint8_t>(outside), count,
-           height, width, labels.shape[1], labels.shape[2]);
+           labels.as<uint8_t>(), table.rows, table.windows, out.as<uint8_t>(),
+           static_cast<uint8_t>(outside), count, height, width, labels.shape[1], labels.shape[2]);
   else
     launch(ctx, "label_maps_back", label_maps_kernel<int64_t>, threads_for(count),
-           labels.as<int64_t>(), rows, out.as<int64_t>(), outside, count, height, width,
-           labels.shape[1], labels.shape[2]);
+           labels.as<int64_t>(), table.rows, table.windows, out.as<int64_t>(), outside, count,
+           height, width, labels.shape[1], labels.shape[2]);
 }
 
 }  // namespace ditto::kernels

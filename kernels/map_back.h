@@ -44,8 +44,10 @@ void roi_masks_back(CudaContext& ctx, const View& masks, std::span<const Frame> 
 
 // maps (B, h, w, K) f32 of the canvases to out (B, H, W, K) of the sources, which are of one size,
 // interpolated between pixel centres (bilinear; beyond the last visible pixel it is repeated, so
-// that padding is never blended in). `seen` (B, H, W) u8 becomes 1 where frame.visible, a hull, has
-// the pixel; elsewhere it is 0, and so is out. Throws "[map_back] ..." on bad shapes.
+// that upright padding is never blended in; beside a cut that was turned, the neighbours are what
+// the map says there). `seen` (B, H, W) u8 becomes 1 for pixels with their centre inside every cut
+// of the frame, as with masks; elsewhere it is 0, and so is out. Throws "[map_back] ..." on bad
+// shapes.
 void class_maps_back(CpuContext& ctx, const View& maps, std::span<const Frame> frames,
                      const View& out, const View& seen);
 void class_maps_back(CudaContext& ctx, const View& maps, std::span<const Frame> frames,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/box_map.h"
+#include "core/nearest_map.h"
 #include "kernels/augment_math.h"
 #include "kernels/map_back.h"
 
@@ -56,47 +57,29 @@ HD void map_box(const Affine& m, const T* box, T* to) {
   store_box(Rect{cx - rx, cy - ry, cx + rx, cy + ry}, to);
 }
 
-// Where a source pixel is seen on the canvas.
+// Where the pixels of each source are seen on its canvas.
 struct DenseBack {
-  Affine map;
-  Rect visible;
-  Span columns, lines;  // pixels of the canvas that show anything
-
-  DenseBack(const Frame& frame)
-      : map(frame.map),
-        visible(frame.visible),
-        columns(centres_inside(frame.visible.x0, frame.visible.x1, frame.width)),
-        lines(centres_inside(frame.visible.y0, frame.visible.y1, frame.height)) {}
-
-  // The point of the canvas that shows the centre of source pixel (x, y); false where none does.
-  HD bool find(int64_t x, int64_t y, double& u, double& v) const {
-    const double cx = static_cast<double>(x) + 0.5, cy = static_cast<double>(y) + 0.5;
-    u = map.a * cx + map.b * cy + map.c, v = map.d * cx + map.e * cy + map.f;
-    return columns.begin < columns.end && lines.begin < lines.end && u >= visible.x0 &&
-           u < visible.x1 && v >= visible.y0 && v < visible.y1;
-  }
+  std::vector<NearestLookup> rows;
+  std::vector<Window> windows;  // of all rows
+  explicit DenseBack(std::span<const Frame> frames);
 };
-
-HD int64_t clamp_into(double at, Span span) {
-  const auto low = static_cast<double>(span.begin), high = static_cast<double>(span.end - 1);
-  return static_cast<int64_t>(at < low ? low : high < at ? high : at);
-}
 
 // Two neighbours along an axis, and how far the point is on the way to the second.
 struct Between {
-  int64_t first, second;
+  int first, second;
   float part;
 };
-HD Between between(double at, Span span) {
+HD Between between(double at, const PixelRange& range) {
   const double from = std::floor(at - 0.5);
-  return {clamp_into(from, span), clamp_into(from + 1, span), static_cast<float>(at - 0.5 - from)};
+  const auto first = static_cast<int>(from);
+  return {range.nearest(first), range.nearest(first + 1), static_cast<float>(at - 0.5 - from)};
 }
 
 // Channel k of the map (lines, width, channels) at (u, v).
 HD float interpolate(const float* map, int64_t width, int64_t channels, int64_t k,
                      const Between& across, const Between& down) {
-  const float* upper = map + down.first * width * channels + k;
-  const float* lower = map + down.second * width * channels + k;
+  const float* upper = map + int64_t{down.first} * width * channels + k;
+  const float* lower = map + int64_t{down.second} * width * channels + k;
   return bilinear(upper[across.first * channels], upper[across.second * channels],
                   lower[across.first * channels], lower[across.second * channels], across.part,
                   down.part);

@@ -31,7 +31,4 @@ class ResampleAxis {
   size_t stride_ = 0;
 };
 
-// Whether the map neither turns nor shears, so that the axes are independent.
-inline bool is_upright(const Affine& map) { return map.b == 0 && map.d == 0; }
-
 }  // namespace ditto::kernels

@@ -1,5 +1,6 @@
 // Chains that turn, shear, resize, cut and pad in any order: pixels and masks show the same part of
 // the image, and it is the part that no canvas on the way had cut off.
+#include "kernels/map_back.h"
 #include "tests/data/random_chain.h"
 #include "tests/support/catch.h"
 
@@ -62,34 +63,52 @@ TEST_CASE("property: masks of turned chains show what no canvas had cut off") {
   CHECK((shown > 100000 && hidden > 100000 && unclear < 1000));
 }
 
-TEST_CASE("property: the inverse of a turned chain shows what all its canvases did") {
-  int64_t shown = 0, hidden = 0;
+TEST_CASE("property: back from a turned chain comes what all its canvases show") {
+  int64_t shown = 0, hidden = 0, beside_hull = 0, corners = 0;  // of the hull that are hidden
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Rng rng(seed, Purpose::User, 13);
-    const std::vector<Transform> steps = oblique_chain(rng, random_info(rng));
-    const Transform back = joined(steps).inverse();
+    const ImageInfo info = random_info(rng);
+    const std::vector<Transform> steps = oblique_chain(rng, info);
+    const Transform t = joined(steps), inverse = t.inverse();
     INFO("seed " << seed);
-    const Frame& frame = back.frame();
-    const std::vector<uint8_t> mask =
-        warp(Rle::rectangle(kEverywhere, frame.source_height, frame.source_width), back.nearest())
-            .decode();
+    const Frame& frame = t.frame();
+    const Rle everything = Rle::rectangle(kEverywhere, frame.height, frame.width);
+    const auto size = static_cast<size_t>(info.height * info.width);
+    // What comes back from a canvas full of ones, by all ways there are.
+    const Tensor ones = Tensor::full({1, frame.height, frame.width}, 1),
+                 labels = ones.to(Dtype::U8).clone(),
+                 maps = ones.alias({1, frame.height, frame.width, 1},
+                                   contiguous_strides({1, frame.height, frame.width, 1}), 0);
+    const Tensor kinds = Tensor::empty({1, info.height, info.width}, Dtype::U8),
+                 seen = kinds.clone(), values = Tensor::empty({1, info.height, info.width, 1});
+    kernels::label_maps_back(cpu_context(), labels.view(), {&frame, 1}, 0, kinds.view());
+    kernels::class_maps_back(cpu_context(), maps.view(), {&frame, 1}, values.view(), seen.view());
+    const std::vector<uint8_t> ways[] = {warp(everything, inverse.nearest()).decode(),
+                                         warp(everything, NearestMap::back(frame)).decode(),
+                                         kinds.to_vector<uint8_t>(), seen.to_vector<uint8_t>()};
+    CHECK((ways[1] == ways[2] && ways[1] == ways[3]));
     int64_t wrong = 0;
-    for (int y = 0; y < frame.height; ++y)
-      for (int x = 0; x < frame.width; ++x) {
-        double margin = HUGE_VAL;
-        Point p{x + 0.5, y + 0.5};
-        for (const Transform& step : steps) {
-          const Frame& canvas = step.frame();
-          p = canvas.map(p);
-          margin = std::min({margin, p.x, p.y, canvas.width - p.x, canvas.height - p.y});
-        }
-        if (std::fabs(margin) < 1e-5) continue;
-        ++(margin > 0 ? shown : hidden);
-        wrong += (mask[static_cast<size_t>(y * frame.width + x)] != 0) != (margin > 0);
+    for (size_t i = 0; i < size; ++i) {
+      const auto x = static_cast<int>(i) % info.width, y = static_cast<int>(i) / info.width;
+      double margin = HUGE_VAL;
+      Point p{x + 0.5, y + 0.5};
+      for (const Transform& step : steps) {
+        const Frame& canvas = step.frame();
+        p = canvas.map(p);
+        margin = std::min({margin, p.x, p.y, canvas.width - p.x, canvas.height - p.y});
       }
+      if (std::fabs(margin) < 1e-5) continue;
+      ++(margin > 0 ? shown : hidden);
+      const Rect& hull = frame.visible;
+      const bool in_hull = p.x > hull.x0 && p.y > hull.y0 && p.x < hull.x1 && p.y < hull.y1;
+      beside_hull += margin > 0 && !in_hull;
+      corners += margin < 0 && in_hull;
+      for (const std::vector<uint8_t>& way : ways) wrong += (way[i] != 0) != (margin > 0);
+      wrong += values.data<float>()[i] != (margin > 0 ? 1.0f : 0.0f);
+    }
     CHECK(wrong == 0);
   }
-  CHECK((shown > 100000 && hidden > 100000));
+  CHECK((shown > 100000 && hidden > 100000 && beside_hull == 0 && corners > 10000));
 }
 
 TEST_CASE("property: pixels of turned chains are image where masks are, and fill elsewhere") {
