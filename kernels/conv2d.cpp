@@ -1,6 +1,5 @@
 #include "kernels/conv2d.h"
 
-#include <atomic>
 #include <cstring>
 #include <type_traits>
 
@@ -10,8 +9,6 @@
 
 namespace ditto::kernels {
 namespace {
-
-std::atomic<bool> benchmark_on{false};
 
 // The one place that decides who computes a convolution.
 template <class T>
@@ -120,9 +117,6 @@ constexpr auto kBest = []<class T>(const Conv2dShape& s, T) -> auto& { return pr
 constexpr auto kPlain = []<class T>(const Conv2dShape&, T) -> auto& { return plain_conv2d<T>(); };
 
 }  // namespace
-
-bool conv2d_benchmark() { return benchmark_on.load(std::memory_order_relaxed); }
-void set_conv2d_benchmark(bool on) { benchmark_on = on; }
 
 Conv2dShape checked_conv2d_shape(Device device, const View& x, const View& w, const View& bias,
                                  const View& y, const Conv2dParams& p) {

@@ -10,8 +10,7 @@
 //
 // On CUDA, f32 and bf16 (summed in f32, rounded, then a bias added) run through cuDNN, f64 (which
 // it does not offer for NHWC) through our plain kernels. With deterministic() the same call gives
-// the same bits; tf32_allowed() lets inputs be rounded to TF32; with conv2d_benchmark() the fastest
-// of cuDNN's algorithms is found by trying them on the first operands of a shape.
+// the same bits; tf32_allowed() lets inputs be rounded to TF32.
 #pragma once
 
 #include "core/context.h"
@@ -27,10 +26,6 @@ struct Conv2dParams {
   int dilation = 1;
   int groups = 1;
 };
-
-// Off by default: the choice depends on the clock, and with it the last bits of a run.
-bool conv2d_benchmark();
-void set_conv2d_benchmark(bool on);
 
 // Checks dtypes and shapes ("[conv2d] ...") and returns the shape of y.
 Shape conv2d_output_shape(const View& x, const View& w, const View& bias, const Conv2dParams& p);

@@ -4,14 +4,12 @@
 // Uses cuDNN's convolution calls of version 7 and not its graph API: they are deprecated but
 // present in 9.19, cover forward and both gradients over NHWC f32, and need descriptors that a test
 // double can check completely. Everything about them is here and in cuda_conv2d_cudnn.h. cuDNN's
-// heuristics rank the algorithms once per shape (with conv2d_benchmark(), the clock does, on the
-// first operands); the ranked list is kept, descriptors with it, and an algorithm that turns out
-// not to be supported is struck off and the next one tried.
+// heuristics rank the algorithms once per shape; the ranked list is kept, descriptors with it, and
+// an algorithm that turns out not to be supported is struck off and the next one tried. Tried and
+// left: ranking them by the clock, which on an H100 gave slower CUDA graphs (docs/cuda.md).
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -20,7 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/graph_capture.h"
 #include "kernels/binary_math.h"
 #include "kernels/compute_type.h"
 #include "kernels/cuda_conv2d.h"
@@ -48,7 +45,7 @@ std::atomic<int64_t>& workspace_limit() {
 
 struct Key {
   Conv2dShape shape;
-  int64_t operation, device, bf16, tf32, deterministic, benchmark, workspace;
+  int64_t operation, device, bf16, tf32, deterministic, workspace;
   friend bool operator==(const Key&, const Key&) = default;
 };
 
@@ -62,7 +59,7 @@ struct Plan {
   std::unique_ptr<Descriptors> descriptors;
   std::vector<Candidate> candidates;
   std::string refused;
-  bool told = false, measured = false;
+  bool told = false;
 
   void refuse(int algorithm, const std::string& why) {
     refused += (refused.empty() ? "" : ", ") + std::to_string(algorithm) + " " + why;
@@ -135,35 +132,6 @@ cudnnStatus_t run_candidate(CudaContext& ctx, const Plan& plan, const Candidate&
                         bytes > 0 ? ctx.workspace(bytes) : nullptr, candidate.workspace);
 }
 
-// Puts the fastest candidate first: every one computes the same result, so that trying them only
-// costs time.
-template <class Run>
-void rank_by_time(CudaContext& ctx, Plan& plan, Run&& run) {
-  using Clock = std::chrono::steady_clock;
-  constexpr int kRounds = 4, kCalls = 8;  // several calls, or waiting would outweigh small ones
-  std::vector<std::pair<double, Candidate>> timed;
-  for (const Candidate& candidate : plan.candidates) {
-    double best = INFINITY;  // stays, and the last place with it, where cuDNN refuses
-    for (int round = 0; round < kRounds; ++round) {
-      ctx.synchronize();
-      const Clock::time_point start = Clock::now();
-      cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
-      for (int call = 0; call < kCalls && status == CUDNN_STATUS_SUCCESS; ++call)
-        status = run(candidate);
-      if (status != CUDNN_STATUS_SUCCESS) break;
-      ctx.synchronize();
-      const std::chrono::duration<double> seconds = Clock::now() - start;
-      if (round > 0) best = std::min(best, seconds.count());  // the first one loads the kernels
-    }
-    timed.emplace_back(best, candidate);
-  }
-  std::stable_sort(timed.begin(), timed.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::transform(timed.begin(), timed.end(), plan.candidates.begin(),
-                 [](const auto& entry) { return entry.second; });
-  plan.measured = true;
-}
-
 // Enough for the passes of a deep DenseNet, whose every layer has its own shape.
 constexpr size_t kCacheCapacity = 512;
 
@@ -184,16 +152,11 @@ bool run_cudnn(CudaContext& ctx, const Conv2dShape& s, const T* first, const T* 
                 kBf16,
                 !kBf16 && tf32_allowed(),
                 deterministic(),
-                conv2d_benchmark(),
                 cudnn_workspace_limit()};
   Plan& plan = cache.get(key, [&] { return prepare<Operation>(ctx, key); });
   const auto run = [&](const Candidate& candidate) {
     return run_candidate<Operation>(ctx, plan, candidate, s, first, second, out);
   };
-  // A graph that is being captured cannot wait for its kernels: the ranking by the clock comes with
-  // the next run outside.
-  if (key.benchmark != 0 && !plan.measured && plan.candidates.size() > 1 && !current_capture())
-    rank_by_time(ctx, plan, run);
   while (!plan.candidates.empty()) {
     const Candidate best = plan.candidates.front();
     const cudnnStatus_t status = run(best);

@@ -32,8 +32,8 @@ namespace fs = std::filesystem;
 const MayDiffer kMayDiffer = {
     .freely = {"workers", "data-root", "strict-data", "cache", "cache-mb", "save-every",
                "save-every-minutes", "keep-last", "tta", "tta-shift"},
-    .noticed = {"threads", "device", "tf32", "cudnn-benchmark", "deterministic", "cuda-graph",
-                "data-on-device", "lr", "clip-norm"}};
+    .noticed = {"threads", "device", "tf32", "deterministic", "cuda-graph", "data-on-device", "lr",
+                "clip-norm"}};
 
 // Images that --on-bad-image skip or zero passed over: counted in the report, listed in a file.
 void report_bad_images(const DataPair& data, Report& report, RunDirectory& run) {

@@ -1,15 +1,12 @@
 #include "apps/common/device_options.h"
 
 #include "core/context.h"
-#include "kernels/conv2d.h"
 
 namespace ditto::apps {
 
 void declare(Config& config, DeviceOptions& options) {
   config.add("device", &options.device, "cpu, cuda or cuda:1; auto: a GPU where there is one");
   config.add("tf32", &options.tf32, "GPU: f32 products and convolutions of inputs with 10 bits");
-  config.add("cudnn-benchmark", &options.cudnn_benchmark,
-             "GPU: each convolution by the algorithm that was fastest when it was first tried");
   config.add("deterministic", &options.deterministic, "GPU: the same bits in every run");
 }
 
@@ -17,7 +14,6 @@ DeviceChoice use(const DeviceOptions& options) {
   const DeviceChoice choice = choose_device(options.device);
   allow_tf32(options.tf32);
   set_deterministic(options.deterministic);
-  kernels::set_conv2d_benchmark(options.cudnn_benchmark);
   return choice;
 }
 

@@ -1,5 +1,5 @@
-// The options that say where and how a program computes: --device, --tf32, --cudnn-benchmark,
-// --deterministic, and for trainings --cuda-graph and --data-on-device.
+// The options that say where and how a program computes: --device, --tf32, --deterministic, and for
+// trainings --cuda-graph and --data-on-device.
 #pragma once
 
 #include <string>
@@ -12,7 +12,6 @@ namespace ditto::apps {
 struct DeviceOptions {
   std::string device = "auto";  // cpu, cuda, cuda:1; auto: a GPU where there is one
   bool tf32 = false;
-  bool cudnn_benchmark = false;
   bool deterministic = false;
   bool cuda_graph = false;      // trainings: forward, loss and backward as a CUDA graph
   bool data_on_device = false;  // trainings: the training set lives and is augmented there

@@ -138,17 +138,6 @@ TEST_CASE("conv2d: the workspace limit and determinism decide which algorithms r
   set_cudnn_workspace_limit(limit);
 }
 
-TEST_CASE("conv2d: the algorithm that was fastest gives the same result", "[gpu]") {
-  if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  struct Benchmark {
-    Benchmark() { set_conv2d_benchmark(true); }
-    ~Benchmark() { set_conv2d_benchmark(false); }
-  } benchmark;
-  const Deterministic same_bits;
-  for (const Case& c : kCases)
-    for (const Dtype dtype : {Dtype::F32, Dtype::BF16}) compare(c, dtype);
-}
-
 #ifdef DITTO_CUDA_EMULATED
 
 TEST_CASE("conv2d: algorithms that refuse are struck off, down to the plain kernels") {

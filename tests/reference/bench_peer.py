@@ -13,7 +13,7 @@ disturbs least (set OMP_WAIT_POLICY=passive, so that waiting is not counted as w
 over its size before the model is made (PyTorch imported). Not equal: torchvision's batched transforms draw
 one random crop and flip for a whole batch, ditto draws them for every image. With --device cuda both wait for the device
 after every step; --cuda-graph replays the step in both (in PyTorch forward, loss and backward in a torch.cuda.CUDAGraph,
-as ditto has it), --precision bf16 is autocast there, --tf32 allows it in both; both try cuDNN's algorithms first.
+as ditto has it), --precision bf16 is autocast there, --tf32 allows it in both. PyTorch tries cuDNN's algorithms first (cudnn.benchmark).
 """
 import argparse
 import json
@@ -126,8 +126,6 @@ def run_ditto(args, what, name):
     command = [args.bench, "--what", what, "--threads", str(args.threads), "--batch", str(args.batch),
                "--warmup", str(args.warmup), "--repeats", str(args.repeats), "--device", args.device]
     command += ["--precision", args.precision] + [f for f in ("--cuda-graph", "--tf32") if getattr(args, f[2:].replace("-", "_"))]
-    if args.device == "cuda":
-        command.append("--cudnn-benchmark")
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         result = json.loads(line)
         if result["bench"] == name:
