@@ -8,8 +8,24 @@
 namespace ditto {
 
 void CudaStaging::send(CudaContext& ctx, const void* bytes, size_t size, void* target) {
-  buffers_[next_].send(ctx, bytes, size, target);
-  next_ = 1 - next_;
+  // A replay would send what the buffer holds by then.
+  refuse_capture("a table from the host", "every step makes its own");
+  if (buffers_.empty() || (buffers_.size() < most_ && buffers_[next_]->busy()))
+    buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(next_),
+                    std::make_unique<Buffer>());
+  buffers_[next_]->send(ctx, bytes, size, target);
+  next_ = (next_ + 1) % buffers_.size();
+}
+
+bool CudaStaging::Buffer::busy() const {
+  if (!done_) return false;
+  const cudaError_t status = cudaEventQuery(done_);
+  if (status == cudaErrorNotReady) {
+    cudaGetLastError();  // not an error, but the runtime keeps it as one
+    return true;
+  }
+  cuda_check(status, "cudaEventQuery");
+  return false;
 }
 
 CudaStaging::Buffer::~Buffer() {
@@ -22,8 +38,6 @@ CudaStaging::Buffer::~Buffer() {
 }
 
 void CudaStaging::Buffer::send(CudaContext& ctx, const void* bytes, size_t size, void* target) {
-  // A replay would send what the buffer holds by then.
-  refuse_capture("a table from the host", "every step makes its own");
   if (!done_)
     cuda_check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "cudaEventCreate");
   cuda_check(cudaEventSynchronize(done_), "cudaEventSynchronize");

@@ -42,6 +42,14 @@ void keep_cuts(Frame& frame, const Rect& kept) {
   if (kept != kEverywhere) frame.windows.push_back({frame.map, kept});
 }
 
+// Beside windows an area is of whole pixels: all of those it has may be read.
+void settle_area(Frame& frame) {
+  if ((is_upright(frame.map) && frame.windows.empty()) || whole(frame.area)) return;
+  frame.windows.push_back({Affine{}, frame.area});
+  frame.area = {std::floor(frame.area.x0), std::floor(frame.area.y0), std::ceil(frame.area.x1),
+                std::ceil(frame.area.y1)};
+}
+
 }  // namespace
 
 bool contains(const Rect& outer, const Rect& inner) {
@@ -69,21 +77,21 @@ Frame Frame::then(const Frame& next) const {
       kept = intersection(kept, next.area);
   }
   if (is_upright(next.map)) {
+    // What the next map blends is what was kept, as if the cut had been made in pixels.
+    if (is_upright(map) && !moves_whole_pixels(next.map) && std::isfinite(kept.area())) {
+      out.area = intersection(out.area, map_cut(map.inverse(), kept));
+      kept = kEverywhere;
+    }
     out.clip = intersection(map_cut(next.map, kept), next.clip);
   } else {
     keep_cuts(out, kept);
     out.clip = next.clip;
-    // The area of an image that stays upright counts in whole pixels; turned, it is exact.
-    if (out.area != kEverywhere && !whole(out.area)) {
-      out.windows.push_back({Affine{}, out.area});
-      out.area = {std::floor(out.area.x0), std::floor(out.area.y0), std::ceil(out.area.x1),
-                  std::ceil(out.area.y1)};
-    }
   }
   for (const Window& window : next.windows)
     out.windows.push_back({map.then(window.to_rect), window.rect});
   out.map = map.then(next.map);
   out.width = next.width, out.height = next.height;
+  settle_area(out);
   out.visible = clamped(next.map(visible), next.visible);
   return out;
 }
@@ -103,6 +111,7 @@ Frame Frame::inverse() const {
     else
       back.windows.push_back({Affine{}, clip});
   }
+  settle_area(back);
   return back;
 }
 

@@ -79,6 +79,11 @@ struct Affine {
 
 // Whether the map neither turns nor shears: then the axes are independent.
 inline bool is_upright(const Affine& map) { return map.b == 0 && map.d == 0; }
+// Whether the map is a mirror or shift by whole pixels, so that none is blended.
+inline bool moves_whole_pixels(const Affine& map) {
+  return is_upright(map) && std::fabs(map.a) == 1 && std::fabs(map.e) == 1 &&
+         map.c == std::floor(map.c) && map.f == std::floor(map.f);
+}
 
 // One coordinate of an affine map, a x + b y + c, with the same bits wherever it is computed:
 // pixels and masks, CPU and GPU agree about what is inside.
@@ -100,9 +105,9 @@ struct Window {
 };
 
 // `map` takes source coordinates to the canvas of width x height. What an earlier canvas cut off
-// stays cut off, turned or not: the canvas shows the points of `clip` (what is left by the cuts
-// since the last turn, a rectangle of the canvas) that come from inside `area` (those before the
-// first turn, a rectangle of the source) and from inside all `windows` (all others). kEverywhere:
+// stays cut off, turned or not: the canvas shows the points of `clip` (what is left by the last
+// cuts, a rectangle of the canvas) that come from inside `area` (those before the image was turned
+// or scaled, a rectangle of the source) and from inside all `windows` (all others). kEverywhere:
 // nothing was cut. The rest is padding; holes of cutout are not geometry.
 struct Frame {
   Affine map;

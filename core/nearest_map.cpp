@@ -46,11 +46,11 @@ std::vector<ColumnRun> warp_upright(const Rle& mask, const NearestLookup& lookup
 
 std::vector<ColumnRun> warp_any(const Rle& mask, const NearestMap& map, const NearestLookup& lookup,
                                 const std::vector<Window>& windows) {
-  // The pixels that may show the mask: the hull of its box (a pixel wider, because points beside
-  // map.within show the nearest pixel there), a pixel wider for roundings.
+  // The pixels that may show the mask: the hull of its box (wider, because points whose own pixel
+  // has its centre beside the area show the next), a pixel wider for roundings.
   const Rect box = mask.box();
   if (box.area() == 0) return {};
-  const double wider = map.within == kEverywhere ? 0 : 1;
+  const double wider = map.area == kEverywhere ? 0 : 0.5;
   const Rect hull =
       map.inverse.inverse()(Rect{box.x0 - wider, box.y0 - wider, box.x1 + wider, box.y1 + wider});
   const auto within = [](double at, int low, int high) {
@@ -101,30 +101,23 @@ NearestMap NearestMap::back(const Frame& frame) {
   NearestMap map = of(frame.inverse());
   map.inverse = frame.map;  // to the last bit
   if (is_upright(frame.map)) {
-    // Cuts count where they were made, not in whole pixels of the canvas.
     map.clip = intersection(map.clip, frame.area);
     map.area = kEverywhere;
   }
-  map.within = frame.visible;
+  map.area = intersection(map.area, frame.visible);
   return map;
 }
 
 NearestLookup::NearestLookup(const NearestMap& map, std::vector<Window>& windows)
-    : inverse(map.inverse) {
+    : inverse(map.inverse),
+      area(intersection(map.area, {0, 0, double(map.source_width), double(map.source_height)})) {
   const auto first = [](double at, int size) {  // the first pixel centre not before `at`
     return static_cast<int>(std::clamp(std::ceil(at - 0.5), 0.0, double(size)));
   };
-  const auto round = [](double at, int size) {
-    return static_cast<int>(std::clamp(std::round(at), 0.0, double(size)));
-  };
   left = first(map.clip.x0, map.width), right = first(map.clip.x1, map.width);
   top = first(map.clip.y0, map.height), bottom = first(map.clip.y1, map.height);
-  source_left = round(map.area.x0, map.source_width);
-  source_right = round(map.area.x1, map.source_width);
-  source_top = round(map.area.y0, map.source_height);
-  source_bottom = round(map.area.y1, map.source_height);
-  columns = {first(map.within.x0, map.source_width), first(map.within.x1, map.source_width)};
-  rows = {first(map.within.y0, map.source_height), first(map.within.y1, map.source_height)};
+  columns = {first(area.x0, map.source_width), first(area.x1, map.source_width)};
+  rows = {first(area.y0, map.source_height), first(area.y1, map.source_height)};
   if (columns.begin >= columns.end || rows.begin >= rows.end) right = left;
   begin = static_cast<int32_t>(windows.size());
   windows.insert(windows.end(), map.windows.begin(), map.windows.end());

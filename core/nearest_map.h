@@ -19,16 +19,15 @@ struct NearestMap {
   int source_width = 0, source_height = 0;
   int width = 0, height = 0;  // of the canvas
   // Only pixels with their centre in `clip` (of the canvas, kEverywhere: all) that come from inside
-  // `area` (of the source, to whole pixels) and from inside all windows show anything.
+  // `area` (of the source) and from inside all windows show anything: the nearest pixel that has
+  // its own centre in the area.
   Rect clip = kEverywhere, area = kEverywhere;
   std::vector<Window> windows = {};
-  // What they show: the nearest pixel of the source with its centre in here.
-  Rect within = kEverywhere;
 
   // Where the frame's source is seen on its canvas. Throws when the map is singular.
   static NearestMap of(const Frame& frame);
-  // The way back, from the canvas to the source: pixels with their centre inside every cut, seen at
-  // where that lies on the canvas, or beside it if a border of the image goes through that pixel.
+  // The way back, from the canvas to the source: pixels with their centre inside every cut show the
+  // pixel of the canvas where that lies, or its neighbour if that one's own centre is padding.
   static NearestMap back(const Frame& frame);
 };
 
@@ -38,13 +37,13 @@ struct PixelRange {
   HD int nearest(int i) const { return i < begin ? begin : i < end ? i : end - 1; }
 };
 
-// A NearestMap with its limits in whole pixels, as both devices use it.
+// A NearestMap as both devices use it.
 struct NearestLookup {
   Affine inverse;
+  Rect area;                     // inside the source
   int left, top, right, bottom;  // pixels of the canvas that may show something
-  int source_left, source_top, source_right, source_bottom;
-  PixelRange columns, rows;  // of the source, that are shown
-  int32_t begin, end;        // of the map's in a list of windows
+  PixelRange columns, rows;      // of the source, that are shown
+  int32_t begin, end;            // of the map's in a list of windows
 
   // `windows` get those of the map.
   NearestLookup(const NearestMap& map, std::vector<Window>& windows);
@@ -57,8 +56,8 @@ struct NearestLookup {
     return affine_coordinate(inverse.d, inverse.e, inverse.f, x + 0.5, y + 0.5);
   }
   // Whether a source point may be shown, and which column and row are then.
-  HD bool has_column(double x) const { return x >= source_left && x < source_right; }
-  HD bool has_row(double y) const { return y >= source_top && y < source_bottom; }
+  HD bool has_column(double x) const { return x >= area.x0 && x < area.x1; }
+  HD bool has_row(double y) const { return y >= area.y0 && y < area.y1; }
   HD int column_of(double x) const { return columns.nearest(static_cast<int>(x)); }
   HD int row_of(double y) const { return rows.nearest(static_cast<int>(y)); }
   // Whether canvas pixel (x, y) shows the source, and at which point.

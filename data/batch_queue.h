@@ -81,6 +81,9 @@ class BatchQueue {
     return next([](Result made) { return made; });
   }
 
+  // What the next call will finish, if it is made already; nothing at the end of the epoch.
+  Result* peek() { return prefetch_.peek(); }
+
   // Of the current epoch. Throws when it has none.
   int64_t batches() {
     start();

@@ -6,6 +6,7 @@
 #include "core/on_device.h"
 #include "core/parallel.h"
 #include "data/paste_partner.h"
+#include "data/upload.h"
 
 namespace ditto::data {
 namespace {
@@ -61,8 +62,13 @@ struct Made {
   // What a device needs to make the pixels; empty where they are made.
   Shape shape = {};
   std::vector<Row> rows = {};
-  std::vector<Tensor> images = {};
+  Upload images = {}, weights = {};  // per image, and of pasting per row
 };
+
+// Nothing where nothing is pasted.
+Tensor weights_of(const Row& row, double soften) {
+  return row.partner ? paste_weights(row.partner->paste.mask, soften) : Tensor();
+}
 
 }  // namespace
 
@@ -75,6 +81,7 @@ class InstanceLoader::State {
         augment_(std::move(augment)),
         fallback_(std::move(fallback)),
         options_(options),
+        uploads_(options.device),
         queue_(queue_options(dataset_, options), std::move(sampler),
                [this](int64_t epoch, int64_t index, std::span<const SampleItem> items) {
                  return make(epoch, index, items);
@@ -108,12 +115,14 @@ class InstanceLoader::State {
   Row draw(int64_t epoch, const SampleItem& item) const;
   void read_images(std::vector<std::optional<Row>>& rows, std::vector<Tensor>& images) const;
   Made make(int64_t epoch, int64_t index, std::span<const SampleItem> items) const;
-  void render(const Row& row, std::span<const Tensor> images, const Tensor& out) const;
-  InstanceBatch finish(Made made) const;
+  void render(const Row& row, std::span<const Tensor> images, const Tensor& weights,
+              const Tensor& out) const;
+  InstanceBatch finish(Made made);
 
   const InstanceDataset dataset_;
   const std::shared_ptr<const Augment> augment_, fallback_;
   const InstanceLoaderOptions options_;
+  UploadQueue uploads_;
   BatchQueue<Made> queue_;  // last member: its threads end before the others go
 };
 
@@ -180,7 +189,8 @@ Made InstanceLoader::State::make(int64_t epoch, int64_t index,
                    rows[r] = draw(epoch, items[r]);
                });
   Made made;
-  read_images(rows, made.images);
+  std::vector<Tensor> images;
+  read_images(rows, images);
   InstanceBatch& batch = made.batch;
   batch.epoch = epoch, batch.index = index;
   if (rows.empty()) return made;
@@ -215,24 +225,23 @@ Made InstanceLoader::State::make(int64_t epoch, int64_t index,
   if (options_.device.is_cpu()) {
     batch.images = options_.pinned ? Tensor::empty_pinned(made.shape) : Tensor::empty(made.shape);
     parallel_for(cpu_context(), batch.size(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        render(made.rows[static_cast<size_t>(r)], made.images, row_of(batch.images, r));
+      for (int64_t r = begin; r < end; ++r) {
+        const Row& row = made.rows[static_cast<size_t>(r)];
+        render(row, images, weights_of(row, options_.paste.soften), row_of(batch.images, r));
+      }
     });
-    made.rows.clear(), made.images.clear();
-  } else if (options_.pinned) {
-    for (Tensor& image : made.images) {
-      if (!image.defined()) continue;
-      const Tensor pinned = Tensor::empty_pinned(image.shape(), Dtype::U8);
-      copy_view(image.view(), pinned.view());
-      image = pinned;
-    }
+    made.rows.clear();
+  } else {
+    std::vector<Tensor> weights;
+    for (const Row& row : made.rows) weights.push_back(weights_of(row, options_.paste.soften));
+    made.images = Upload(images), made.weights = Upload(weights);
   }
   return made;
 }
 
 // A row's pixels, on the device where the images are.
 void InstanceLoader::State::render(const Row& row, std::span<const Tensor> images,
-                                   const Tensor& out) const {
+                                   const Tensor& weights, const Tensor& out) const {
   const Frame& frame = row.transform.frame();
   const bool fits = frame.width == out.dim(1) && frame.height == out.dim(0);
   const Shape shape{frame.height, frame.width, out.dim(2)};
@@ -243,22 +252,23 @@ void InstanceLoader::State::render(const Row& row, std::span<const Tensor> image
   if (row.partner) {
     parts.partner = &*row.partner;
     parts.partner_image = images[row.partner_image];
-    parts.soften = options_.paste.soften;
+    parts.weights = weights;
   }
   render_replica(parts, canvas);
   if (!fits) place(canvas, row.fill, out);
 }
 
 // The thread that calls next() gives a device its work, in the order in which it uses the result.
-InstanceBatch InstanceLoader::State::finish(Made made) const {
+InstanceBatch InstanceLoader::State::finish(Made made) {
   InstanceBatch& batch = made.batch;
   if (made.rows.empty()) return std::move(batch);
-  std::vector<Tensor> images;
-  for (const Tensor& image : made.images)
-    images.push_back(image.defined() ? image.to(options_.device) : image);
+  const std::vector<Tensor> images = uploads_.take(std::move(made.images)),
+                            weights = uploads_.take(std::move(made.weights));
+  // The next batch travels while the device works on this one.
+  if (Made* next = queue_.peek()) uploads_.start(next->images), uploads_.start(next->weights);
   batch.images = Tensor::empty(made.shape, Dtype::F32, options_.device);
   for (size_t r = 0; r < made.rows.size(); ++r)
-    render(made.rows[r], images, row_of(batch.images, static_cast<int64_t>(r)));
+    render(made.rows[r], images, weights[r], row_of(batch.images, static_cast<int64_t>(r)));
   return std::move(batch);
 }
 

@@ -50,12 +50,12 @@ struct InstanceLoaderOptions {
   int workers = 1;   // threads; 0: next() makes the batch itself, with the caller's threads
   int prefetch = 0;  // batches made ahead; 0: two per worker
   uint64_t seed = 0;
-  // Where pixels are made. The workers decode and draw; for a CUDA device next() copies the decoded
-  // u8 images there, waiting for each, and runs the transforms. Pixels differ from the CPU's by
-  // roundings.
+  // Where pixels are made. The workers decode and draw, and pack the decoded u8 images of a batch
+  // into pinned memory; for a CUDA device next() sends them by one copy, begins that of the batch
+  // after if it is made already, and starts the transforms. It does not wait. Pixels differ from
+  // the CPU's by roundings.
   Device device = kCpu;
-  // What next() hands over, or for a CUDA device brings there, is in pinned memory.
-  bool pinned = false;
+  bool pinned = false;  // on the CPU: `images` are in pinned memory
   // Sides of the batch are multiples of `divisor` (up to 65536): the next ones of the largest
   // image, or always of width x height (0: as large as it takes). Images lie in the upper left
   // corner; the rest is the fill colour.

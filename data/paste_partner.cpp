@@ -56,7 +56,7 @@ std::optional<PastePartner> draw_partner(const InstanceDataset& dataset, const A
 }
 
 void render_replica(const ReplicaParts& parts, const Tensor& canvas) {
-  const auto& [transform, image, colours, partner, partner_image, soften] = parts;
+  const auto& [transform, image, colours, partner, partner_image, weights] = parts;
   if (!partner) return apply(colours ? transform.then(*colours) : transform, image, canvas);
   const auto like_canvas = [&] {
     return Tensor::empty(canvas.shape(), Dtype::F32, canvas.device());
@@ -64,7 +64,7 @@ void render_replica(const ReplicaParts& parts, const Tensor& canvas) {
   const Tensor pasted = colours ? like_canvas() : canvas, source = like_canvas();
   apply(transform, image, pasted);
   apply(partner->transform, partner_image, source);
-  paste_pixels(source, paste_weights(partner->paste.mask, soften).to(canvas.device()), pasted);
+  paste_pixels(source, weights, pasted);
   if (colours) apply(*colours, pasted, canvas);
 }
 

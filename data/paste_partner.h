@@ -35,15 +35,14 @@ std::optional<PastePartner> draw_partner(const InstanceDataset& dataset, const A
                                          const SurvivalRules& rules = {});
 
 // The pixels of a replica: `image` (H, W, C), u8 or f32, through `transform` into `canvas` (h, w,
-// C) f32, with the partner's objects and then `colours` on top, where those are given. All pixels
+// C) f32, with the partner's objects and then `colours` on top, where those are given. All tensors
 // are on one device.
 struct ReplicaParts {
   const Transform& transform;
   const Tensor& image;
   const Transform* colours = nullptr;
   const PastePartner* partner = nullptr;
-  Tensor partner_image = {};
-  double soften = 0;  // PasteOptions
+  Tensor partner_image = {}, weights = {};  // paste_weights of its mask
 };
 void render_replica(const ReplicaParts& parts, const Tensor& canvas);
 

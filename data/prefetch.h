@@ -52,6 +52,14 @@ class Prefetch {
 
   bool running() const { return make_ != nullptr; }
 
+  // What take() will return, if it is made already; it stays here.
+  Result* peek() {
+    if (wanted_ == 0 || !make_ || delivered_ >= end_) return nullptr;
+    std::lock_guard lock(mutex_);
+    Slot& slot = slots_[static_cast<size_t>(delivered_) % slots_.size()];
+    return slot.result ? &*slot.result : nullptr;
+  }
+
   // An exception of make() is thrown here, when its result is due; nothing runs any more then.
   Result take() {
     if (wanted_ == 0) {

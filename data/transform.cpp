@@ -4,11 +4,6 @@
 #include "kernels/resample.h"
 
 namespace ditto::data {
-namespace {
-
-bool whole(double v) { return v == std::floor(v); }
-
-}  // namespace
 
 Transform::Transform(const ImageInfo& info)
     : frame_(Frame::identity(info.width, info.height)), channels_(info.channels), fill_(info.fill) {
@@ -123,10 +118,8 @@ Transform Transform::inverse() const {
 }
 
 Lost Transform::lost() const {
-  const Affine& m = frame_.map;
   Lost lost;
-  lost.resampled =
-      !is_upright(m) || std::fabs(m.a) != 1 || std::fabs(m.e) != 1 || !whole(m.c) || !whole(m.f);
+  lost.resampled = !moves_whole_pixels(frame_.map);
   lost.cut = frame_.cuts();
   lost.erased = !erase_.empty();
   lost.colour = !colours_.empty();

@@ -44,8 +44,8 @@ struct AugmentRow {
   int64_t source = 0;   // row of `images`
   Affine inverse = {};  // canvas -> source
   Rect clip = kEverywhere;
-  // What earlier cuts left of the source: nothing else is shown or blended in. `area` counts in
-  // whole pixels; a pixel beside a window shows nothing.
+  // What earlier cuts left of the source: nothing else is shown or blended in. Of the area, pixels
+  // with their centre inside are read; a pixel beside a window shows nothing.
   Rect area = kEverywhere;
   std::span<const Window> windows = {};
   // The image was resized. Then pixels whose centre comes from outside the area are fill, and those

@@ -8,7 +8,6 @@
 
 #include "kernels/augment.h"
 #include "kernels/host_device.h"
-#include "kernels/resample.h"
 
 namespace ditto::kernels {
 
@@ -64,18 +63,13 @@ inline Span sources_inside(int64_t begin, int64_t step, Span in, int64_t out_siz
   return {first, std::clamp<int64_t>(high, first, out_size)};
 }
 
-// The source pixels of a row's area.
+// The source pixels of a row's area: with their centre in it.
 struct PixelArea {
   Span columns, lines;
   HD bool has(int64_t x, int64_t y) const { return columns.has(x) && lines.has(y); }
 };
 inline PixelArea pixel_area(const Rect& area, Size in) {
-  const auto part = [](double low, double high, int64_t size) {
-    const double begin = std::clamp(std::round(low), 0.0, static_cast<double>(size));
-    const double end = std::clamp(std::round(high), begin, static_cast<double>(size));
-    return Span{static_cast<int64_t>(begin), static_cast<int64_t>(end)};
-  };
-  return {part(area.x0, area.x1, in.width), part(area.y0, area.y1, in.height)};
+  return {centres_inside(area.x0, area.x1, in.width), centres_inside(area.y0, area.y1, in.height)};
 }
 
 // How a row is sampled (kernels/augment.h).

@@ -12,7 +12,9 @@ char* CudaUpload::send(CudaContext& ctx) const {
   auto* target = static_cast<char*>(ctx.workspace(static_cast<int64_t>(size)));
   if (bytes_.empty()) return target;
   thread_local std::map<int, CudaStaging> staging;
-  staging[ctx.index()].send(ctx, bytes_.data(), bytes_.size(), target);
+  // A batch may need a table per image; the host goes on meanwhile.
+  staging.try_emplace(ctx.index(), 32)
+      .first->second.send(ctx, bytes_.data(), bytes_.size(), target);
   return target;
 }
 

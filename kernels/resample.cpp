@@ -3,20 +3,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/augment_math.h"
+
 namespace ditto::kernels {
 
 void ResampleAxis::plan(double scale, double shift, double low, double high, int64_t in_size,
                         int64_t out_size) {
-  const auto size = static_cast<double>(in_size);
-  const double from = std::clamp(std::round(low), 0.0, size);
-  const double to = std::clamp(std::round(high), from, size);
+  low = std::max(low, 0.0), high = std::min(high, static_cast<double>(in_size));
+  const Span pixels = centres_inside(low, high, in_size);
   const double radius = std::max(std::fabs(scale), 1.0);  // of the triangle, in source pixels
-  const auto centre = [&](int64_t i) { return scale * (static_cast<double>(i) + 0.5) + shift; };
-  const auto inside = [&](int64_t i) { return centre(i) >= from && centre(i) < to; };
+  const auto centre = [&](int64_t i) {
+    return affine_coordinate(scale, 0, shift, static_cast<double>(i) + 0.5, 0);
+  };
+  const auto inside = [&](int64_t i) {
+    return centre(i) >= low && centre(i) < high && pixels.begin < pixels.end;
+  };
   begin_ = 0, end_ = out_size;
   while (begin_ < end_ && !inside(begin_)) ++begin_;
   while (end_ > begin_ && !inside(end_ - 1)) --end_;
 
+  const auto from = static_cast<double>(pixels.begin), to = static_cast<double>(pixels.end);
   stride_ = static_cast<size_t>(std::min(2 * std::ceil(radius) + 1, to - from));
   const auto count = static_cast<size_t>(out_size);
   first_.resize(count), count_.resize(count), weights_.resize(count * stride_);

@@ -13,8 +13,9 @@ namespace ditto::kernels {
 // with weights that sum to 1.
 class ResampleAxis {
  public:
-  // Output i shows the source at scale * (i + 0.5) + shift. Only source pixels inside [low, high)
-  // are read; outputs [begin(), end()) have their centre there.
+  // Output i shows the source at scale * (i + 0.5) + shift, as NearestLookup finds it for masks;
+  // outputs [begin(), end()) show it inside [low, high). Only source pixels with their centre there
+  // are read, as of an image that was cut before.
   void plan(double scale, double shift, double low, double high, int64_t in_size, int64_t out_size);
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }

@@ -110,7 +110,7 @@ Replica draw_replica(const data::InstanceDataset& dataset, const data::Augment& 
   if (partner) parts.partner_image = dataset.image(partner->sample);
   if (parts.partner_image.defined()) {
     parts.partner = &*partner;
-    parts.soften = options.paste.soften;
+    parts.weights = data::paste_weights(partner->paste.mask, options.paste.soften);
     seen = partner->paste.instances;
     pasted = partner->paste.pasted;
   }

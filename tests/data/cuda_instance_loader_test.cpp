@@ -14,6 +14,10 @@
 #include "tests/support/cuda.h"
 #include "tests/support/distance.h"
 
+#ifdef DITTO_CUDA_EMULATED
+#include "tests/cuda_emulation/cudart.h"
+#endif
+
 namespace ditto::data {
 namespace {
 
@@ -84,6 +88,36 @@ TEST_CASE("cuda instance loader: the batches of the host, up to rounding", "[gpu
         CHECK(pasted > 0);
       }
 }
+
+#ifdef DITTO_CUDA_EMULATED
+TEST_CASE("cuda instance loader: the host does not wait for the device", "[gpu]") {
+  DITTO_NEEDS_CUDA();
+  for (const int workers : {0, 1}) {
+    const auto loader = make_loader(jitter(), {.batch = 5,
+                                               .workers = workers,
+                                               .seed = 5,
+                                               .device = kCuda,
+                                               .paste = {.probability = 0.6, .soften = 1},
+                                               .colours = colours()});
+    loader->batches();  // the workers start
+    synchronize(kCuda);
+    const auto waits = [] {
+      return emulation::call_count("cudaStreamSynchronize") +
+             emulation::call_count("cudaDeviceSynchronize");
+    };
+    const int before = waits();
+    uint64_t pending = 0;
+    for (int i = 0; i < 2; ++i) {
+      const auto batch = loader->next();
+      REQUIRE(batch);
+      CHECK(emulation::pending_operations() > pending);  // nothing of the last batch has run
+      pending = emulation::pending_operations();
+    }
+    CHECK(waits() == before);
+    synchronize(kCuda);
+  }
+}
+#endif
 
 TEST_CASE("cuda instance loader: a failure is thrown, and the batch comes again", "[gpu]") {
   DITTO_NEEDS_CUDA();
