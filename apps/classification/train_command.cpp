@@ -250,6 +250,9 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
   std::optional<Profiler> profiler;
   if (options_.profile) nn::name_layers(profiler.emplace(), trainer.model());
   const int64_t record_every = std::max<int64_t>(1, trainer.total_steps() / 2000);
+  // Of the recorded steps about 200 tell the response of gradients.
+  const int64_t respond_every =
+      record_every * std::max<int64_t>(1, trainer.total_steps() / (200 * record_every));
   ProgressUpdate state{.run = planned.name};
   TrainCallbacks callbacks;
   callbacks.on_step = [&](const StepReport& s) {
@@ -263,14 +266,17 @@ std::optional<RunRecord> TrainCommand::train(const PlannedRun& planned, Trainer&
     state.learning_rate = s.learning_rate;
     progress.update(state);
     if (profiler && s.step == first_step + kUnprofiled) profiler->reset();
-    if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps)
+    if (s.step % record_every == 0 || s.step == 1 || s.step == s.steps) {
+      GradientResponse response{kNotMeasured, kNotMeasured};
+      if (s.response && (s.step % respond_every == 0 || s.step == 1)) response = s.response();
       recorder.step({.step = double(s.step),
                      .epoch = s.epoch,
                      .images = double(s.step) * double(planned.options.batch),
                      .loss = s.loss,
                      .learning_rate = s.learning_rate,
-                     .gradient_positives = s.response.positives,
-                     .gradient_negatives = s.response.negatives});
+                     .gradient_positives = response.positives,
+                     .gradient_negatives = response.negatives});
+    }
   };
   callbacks.on_eval_batch = [&](int64_t images) {
     state.evaluating = true;

@@ -232,9 +232,11 @@ Trainer::StepResult Trainer::train_step(Network& network, const Step& compute,
     result.correct +=
         count_correct(of_part[2], rows(batch->labels, parts.begin(part), parts.begin(part + 1)));
     if (phase_ == Phase::Pretrain && objective_.response())
-      result.response = gradient_response(
-          of_part[1], (objective_.uses_labels() ? batch->labels : groups).to_vector<int64_t>(),
-          *objective_.response());
+      result.response = [embeddings = of_part[1],
+                         labels = objective_.uses_labels() ? batch->labels : groups,
+                         options = *objective_.response()] {
+        return gradient_response(embeddings, labels.to_vector<int64_t>(), options);
+      };
   }
   if (options_.clip_norm > 0) {
     const double norm = nn::clip_grad_norm(network.parameters(), options_.clip_norm);

@@ -35,7 +35,8 @@ struct StepReport {
   double epoch = 0;                                  // fractional, after this step
   int64_t images = 0;                                // of this step
   double loss = 0, accuracy = 0, learning_rate = 0;  // accuracy: NaN while features are trained
-  GradientResponse response = {kNotMeasured, kNotMeasured};
+  // Measures it; empty where there is none. Costs as much as a step on a GPU.
+  std::function<GradientResponse()> response = {};
 };
 struct TrainCallbacks {
   std::function<void(const StepReport&)> on_step = {};
@@ -106,7 +107,7 @@ class Trainer {
   struct StepResult {
     double loss;
     int64_t correct, rows;  // rows: fewer than the batch where images could not be read
-    GradientResponse response = {kNotMeasured, kNotMeasured};
+    std::function<GradientResponse()> response = {};
   };
   // Results of a step's parts, one after another (kResults each), from {images, targets, groups};
   // its gradients are those of the model then. `step`: steps before this one.
