@@ -57,14 +57,19 @@ bool contains(const Rect& outer, const Rect& inner) {
          inner.y1 <= outer.y1;
 }
 
-Frame Frame::then(const Affine& next, int new_width, int new_height) const {
-  Frame step{next, width, height, new_width, new_height, {}};
-  step.visible = clamped(next(canvas_of(*this)), canvas_of(step));
-  return then(step);
+Frame Frame::of(const Affine& map, int source_width, int source_height, int width, int height) {
+  const Rect source{0, 0, double(source_width), double(source_height)};
+  return {map,   source_width, source_height,
+          width, height,       clamped(map(source), {0, 0, double(width), double(height)})};
 }
 
-Frame Frame::then(const Frame& next) const {
+Frame Frame::then(const Affine& next, int new_width, int new_height) const {
   Frame out = *this;
+  out.append(of(next, width, height, new_width, new_height));
+  return out;
+}
+
+Frame& Frame::append(const Frame& next) {
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   const Rect image = map(source_of(*this));
@@ -72,28 +77,28 @@ Frame Frame::then(const Frame& next) const {
   if (!contains(grown(canvas_of(*this)), image)) kept = intersection(kept, canvas_of(*this));
   if (next.area != kEverywhere) {
     if (is_upright(map))
-      out.area = intersection(area, map_cut(map.inverse(), next.area));
+      area = intersection(area, map_cut(map.inverse(), next.area));
     else if (!contains(grown(next.area), image))
       kept = intersection(kept, next.area);
   }
   if (is_upright(next.map)) {
     // What the next map blends is what was kept, as if the cut had been made in pixels.
-    if (is_upright(map) && !moves_whole_pixels(next.map) && std::isfinite(kept.area())) {
-      out.area = intersection(out.area, map_cut(map.inverse(), kept));
+    if (kept != kEverywhere && is_upright(map) && !moves_whole_pixels(next.map)) {
+      area = intersection(area, map_cut(map.inverse(), kept));
       kept = kEverywhere;
     }
-    out.clip = intersection(map_cut(next.map, kept), next.clip);
+    clip = intersection(map_cut(next.map, kept), next.clip);
   } else {
-    keep_cuts(out, kept);
-    out.clip = next.clip;
+    keep_cuts(*this, kept);
+    clip = next.clip;
   }
   for (const Window& window : next.windows)
-    out.windows.push_back({map.then(window.to_rect), window.rect});
-  out.map = map.then(next.map);
-  out.width = next.width, out.height = next.height;
-  settle_area(out);
-  out.visible = clamped(next.map(visible), next.visible);
-  return out;
+    windows.push_back({map.then(window.to_rect), window.rect});
+  map = map.then(next.map);
+  width = next.width, height = next.height;
+  visible = clamped(next.map(visible), next.visible);
+  settle_area(*this);
+  return *this;
 }
 
 Frame Frame::inverse() const {

@@ -122,10 +122,12 @@ struct Frame {
   static Frame identity(int width, int height) {
     return {{}, width, height, width, height, {0, 0, double(width), double(height)}};
   }
+  // An image of source_width x source_height through `map`, onto a canvas of width x height.
+  static Frame of(const Affine& map, int source_width, int source_height, int width, int height);
   // The frame after a further map onto a canvas of width x height.
   Frame then(const Affine& next, int new_width, int new_height) const;
   // First *this, then `next`, whose source is this canvas.
-  Frame then(const Frame& next) const;
+  Frame& append(const Frame& next);
   // The way back: canvas and source change places. Throws when the map is singular.
   Frame inverse() const;
   // Whether a part of the source is not on the canvas.

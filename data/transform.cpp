@@ -17,7 +17,7 @@ Transform Transform::geometric(const ImageInfo& info, const Affine& map, int wid
   check(width >= 1 && height >= 1, "[transform] empty canvas:", width, "x", height);
   static_cast<void>(map.inverse());  // throws when there is none
   Transform out(info);
-  out.frame_ = out.frame_.then(map, width, height);
+  out.frame_ = Frame::of(map, info.width, info.height, width, height);
   return out;
 }
 
@@ -94,7 +94,7 @@ void Transform::append_geometry(const Transform& next) {
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
   average_ = average_ || next.average_;
-  frame_ = frame_.then(next.frame_);
+  frame_.append(next.frame_);
 }
 
 Transform Transform::then(const Transform& next) const {
