@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "apps/data_tools/check_data.h"
+#include "data/image.h"
 #include "data/penn_fudan.h"
 #include "data/synthetic_pedestrians.h"
 #include "data/transforms/flip.h"
@@ -49,6 +50,37 @@ int run(const std::string& name, std::vector<std::string> arguments, std::string
   return code;
 }
 
+// The first replica is mirrored and has lost nothing.
+void check_flips_come_back(const data::InstanceDataset& dataset) {
+  const data::RandomFlip flip(1.0);
+  const Picture sheet = instance_sheet(dataset, flip, {.images = 1, .replicas = 2});
+  const Tensor original = dataset.image(0);
+  const int width = static_cast<int>(original.dim(1)), height = static_cast<int>(original.dim(0));
+  constexpr int kGap = 8;
+  CHECK(sheet.width() == 3 * width + 4 * kGap);
+  CHECK(sheet.height() == 2 * height + 3 * kGap);
+  // Lower line, second panel: the first replica mapped back. Away from the boxes it is the
+  // original.
+  const data::Instances& objects = dataset.instances(0);
+  int64_t compared = 0;
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      bool near = false;
+      for (const Rect& box : objects.boxes)
+        near = near || (x >= box.x0 - 3 && x < box.x1 + 3 && y >= box.y0 - 3 && y < box.y1 + 3);
+      if (near) continue;
+      ++compared;
+      const Colour got = at(sheet, 2 * kGap + width + x, 2 * kGap + height + y);
+      const uint8_t* expected = original.data<uint8_t>() + 3 * (y * width + x);
+      for (size_t c = 0; c < 3; ++c) REQUIRE(std::abs(int{got[c]} - int{expected[c]}) <= 1);
+    }
+  CHECK(compared > 500);
+  // Its boxes are there as well: the upper left corner of the first object's.
+  const Rect& box = objects.boxes[0];
+  CHECK(at(sheet, 2 * kGap + width + int64_t(box.x0), 2 * kGap + height + int64_t(box.y0)) ==
+        distinct_colour(0));
+}
+
 }  // namespace
 
 TEST_CASE("picture: images, boxes, masks and lines, cut at the edge") {
@@ -73,33 +105,7 @@ TEST_CASE("picture: images, boxes, masks and lines, cut at the edge") {
 }
 
 TEST_CASE("sheet: a replica that lost nothing lies on the original again") {
-  const data::RandomFlip flip(1.0);
-  const Picture sheet = instance_sheet(pedestrians(), flip, {.images = 1, .replicas = 2});
-  const Tensor original = pedestrians().image(0);
-  const int width = static_cast<int>(original.dim(1)), height = static_cast<int>(original.dim(0));
-  constexpr int kGap = 8;
-  CHECK(sheet.width() == 3 * width + 4 * kGap);
-  CHECK(sheet.height() == 2 * height + 3 * kGap);
-  // Lower line, second panel: the first replica mapped back. Away from the boxes it is the
-  // original.
-  const data::Instances& objects = pedestrians().instances(0);
-  int64_t compared = 0;
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x) {
-      bool near = false;
-      for (const Rect& box : objects.boxes)
-        near = near || (x >= box.x0 - 3 && x < box.x1 + 3 && y >= box.y0 - 3 && y < box.y1 + 3);
-      if (near) continue;
-      ++compared;
-      const Colour got = at(sheet, 2 * kGap + width + x, 2 * kGap + height + y);
-      const uint8_t* expected = original.data<uint8_t>() + 3 * (y * width + x);
-      for (size_t c = 0; c < 3; ++c) REQUIRE(std::abs(int{got[c]} - int{expected[c]}) <= 1);
-    }
-  CHECK(compared > 500);
-  // Its boxes are there as well: the upper left corner of the first object's.
-  const Rect& box = objects.boxes[0];
-  CHECK(at(sheet, 2 * kGap + width + int64_t(box.x0), 2 * kGap + height + int64_t(box.y0)) ==
-        distinct_colour(0));
+  check_flips_come_back(pedestrians());
 }
 
 TEST_CASE("check-data: clean sets pass, each kind of damage is a problem") {
@@ -250,6 +256,27 @@ TEST_CASE("sheet: pasted objects have a box in the replica, and no way back") {
   CHECK(differing(0, 0) == 0);   // the original with its own objects
   CHECK(differing(1, 0) > 100);  // the replica
   CHECK(differing(1, 1) > 50);   // its pixels on the original
+}
+
+TEST_CASE("show-data: a sheet of the official Penn-Fudan files") {
+  const auto root = data::locate_penn_fudan();
+  if (!root) DITTO_SKIP("Penn-Fudan is not there (DITTO_DATA=FOLDER with PennFudanPed)");
+  const TempDir dir;
+  std::string said;
+  const auto show = [&](const std::string& run_dir, std::vector<std::string> more) {
+    more.insert(more.end(), {"--data-root", root->string(), "--images", "1", "--replicas", "2",
+                             "--run-dir", (dir / run_dir).string()});
+    CHECK(run<ShowInstancesCommand>("show-data", more, &said) == 0);
+    CHECK_THAT(said, contains("data.png"));
+    return data::read_image(dir / run_dir / "data.png", 3);
+  };
+  // Two lines of three panels.
+  const data::InstanceDataset dataset = data::load_penn_fudan(*root);
+  const Tensor sheet = show("plain", {}), pasted = show("pasted", {"--copy-paste", "1"});
+  CHECK(sheet.dim(0) > 2 * dataset.info(0).height);
+  CHECK(sheet.dim(1) > 3 * dataset.info(0).width);
+  CHECK(pasted.to_vector<uint8_t>() != sheet.to_vector<uint8_t>());
+  check_flips_come_back(dataset);
 }
 
 TEST_CASE("show-data: a sheet of generated pedestrians") {
