@@ -17,13 +17,13 @@ constexpr int kThreads = 256;
 
 // Row: BoxBackRow or Affine, one per image.
 template <class T, class Row>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     map_boxes_kernel(const T* boxes, const Row* rows, T* out, int64_t count, int64_t per_image) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i < count) map_box(rows[i / per_image], boxes + 4 * i, out + 4 * i);
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     roi_masks_kernel(const float* masks, const RoiFlip* flips, float* out, int64_t count,
                      int64_t per_image, int height, int width) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(kThreads)
   out[i] = masks[from * width + (flip.columns ? width - 1 - x : x)];
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     class_maps_kernel(const float* maps, const NearestLookup* rows, const Window* windows,
                       float* out, uint8_t* seen, int64_t count, int64_t height, int64_t width,
                       int64_t channels, int64_t map_height, int64_t map_width) {
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     label_maps_kernel(const T* labels, const NearestLookup* rows, const Window* windows, T* out,
                       T outside, int64_t count, int64_t height, int64_t width, int64_t map_height,
                       int64_t map_width) {
