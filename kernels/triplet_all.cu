@@ -2,9 +2,9 @@
 // distances in place, then every thread takes negatives of its own and walks through the positives,
 // which all threads read together. That is a step of a few instructions per triplet where the CPU
 // sorts: no order has to be found or kept, and threads do not branch apart. Backward: the same for
-// the number of positives that each negative meets, and one sum over the block for the number of
-// negatives of each positive. The coefficients go to a tile of their own, since both need all
-// distances. Sums over the columns of C add up from tile to tile.
+// the number of positives that each negative meets, and a warp per positive for the number of its
+// negatives. The coefficients go to a tile of their own, since both need all distances. Sums over
+// the columns of C add up from tile to tile.
 #include <optional>
 
 #include "kernels/launch.cuh"
@@ -84,14 +84,16 @@ __global__ void __launch_bounds__(kThreads)
     out[j] = -scale * number * math.slope(d) + a.poison;
     total += out[j];
   }
-  for (int64_t p = a.first; p < a.end; ++p) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  for (int64_t p = a.first + threadIdx.x / kWarp; p < a.end; p += kThreads / kWarp) {
     const T reach = math.reach(a.s[p]);
     T number = 0;
-    for (int64_t k = threadIdx.x; k < a.negatives(); k += kThreads)
-      if (reach > a.s[a.negative(k)]) number += T(1);
-    number = block_sum(number, scratch);
-    if (threadIdx.x != 0) continue;
-    out[p] = (p == a.i ? T(0) : scale * number * math.slope(a.s[p])) + a.poison;
+    if (p != a.i)
+      for (int64_t k = lane; k < a.negatives(); k += kWarp)
+        if (reach > a.s[a.negative(k)]) number += T(1);
+    number = warp_sum(number);
+    if (lane != 0) continue;
+    out[p] = scale * number * math.slope(a.s[p]) + a.poison;
     total += out[p];
   }
   total = block_sum(total, scratch);
