@@ -42,7 +42,7 @@ struct Anchor {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)  // fewer registers spill on sm_80
     triplet_forward_kernel(TripletAll math, T* tile, const int64_t* classes, int64_t first_anchor,
                            int64_t columns, T* loss, T* active) {
   SHARED_ARRAY(T, scratch, kWarp);
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // c: a tile for the coefficients; row_sums (n).
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)  // fewer registers spill on sm_80
     triplet_coefficient_kernel(TripletAll math, T* tile, const int64_t* classes,
                                int64_t first_anchor, int64_t columns, const T* g, T* c,
                                T* row_sums) {
