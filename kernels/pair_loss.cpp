@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "core/parallel.h"
 #include "core/pool.h"
 #include "kernels/pair_loss_tiles.h"
@@ -192,7 +194,12 @@ void backward(CpuContext& ctx, const Math& math, const PairProblem& p, const Vie
   if (db.defined()) gradient(ctx, math, ids, p.distance, p.b, p.a, {}, queries, db);
 }
 
+std::atomic<int64_t> tile_bytes = int64_t{8} << 20;
+
 }  // namespace
+
+int64_t pair_tile_bytes() { return tile_bytes; }
+void set_pair_tile_bytes(int64_t bytes) { tile_bytes = bytes; }
 
 int pair_loss_stats(const PairMath& math) {
   return std::visit([](const auto& m) { return m.kStats; }, math);

@@ -1,4 +1,4 @@
-// Plan. The tile of similarities comes from cuBLAS and is at most kPairTileBytes, so it stays in
+// Plan. The tile of similarities comes from cuBLAS and is at most pair_tile_bytes(), so it stays in
 // the L2 cache: reading it several times costs little memory traffic. What must move is A and B,
 // once per tile, and the gradients.
 //

@@ -1,9 +1,9 @@
 // Losses over pairs of embeddings, in memory that is linear in their number.
 //
-// S = A B^T (or squared distances) is made in tiles of rows that take at most kPairTileBytes. The
-// forward pass turns each row of S into its loss and the few numbers that the loss's coefficients
-// need (kernels/pair_loss_math.h); the backward pass makes the tiles again, replaces every
-// similarity by its coefficient and multiplies by the embeddings:
+// S = A B^T (or squared distances) is made in tiles of rows that take at most pair_tile_bytes().
+// The forward pass turns each row of S into its loss and the few numbers that the loss's
+// coefficients need (kernels/pair_loss_math.h); the backward pass makes the tiles again, replaces
+// every similarity by its coefficient and multiplies by the embeddings:
 //
 //   dA = C B,  dB = C^T A,  and for A = B: dA = (C + C^T) A,  C_ij = g_i dL_i/ds_ij
 //
@@ -17,7 +17,10 @@
 
 namespace ditto::kernels {
 
-inline constexpr int64_t kPairTileBytes = int64_t{8} << 20;
+// 8 MiB unless set, which caches hold and next to which the work for a tile is long. Tests set it
+// low, to have several tiles of a few rows. Not to be set while a loss is being computed.
+int64_t pair_tile_bytes();
+void set_pair_tile_bytes(int64_t bytes);
 
 struct PairProblem {
   View a;  // queries (m, d), f32 or f64

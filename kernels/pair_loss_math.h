@@ -9,8 +9,8 @@
 
 namespace ditto::kernels {
 
-using PairMath = std::variant<Contrastive, Tuned, HardNegative, HardContrastive, SimpleContrastive,
-                              LogSumExp, MultiSimilarity, LogisticRanking, RobustContrastive,
-                              TripletHard, TripletPair, OnePositive>;
+using PairMath =
+    std::variant<Contrastive, Tuned, HardNegative, HardContrastive, SimpleContrastive, LogSumExp,
+                 MultiSimilarity, LogisticRanking, RobustContrastive, TripletHard, OnePositive>;
 
 }  // namespace ditto::kernels

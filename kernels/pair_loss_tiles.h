@@ -58,7 +58,7 @@ void for_tiles(Ctx& ctx, const View& x, const View& y, bool distance, Body&& bod
   const int64_t rows = x.shape[0], columns = y.shape[0];
   const int64_t row_bytes = columns * size_of(x.dtype);
   if (rows == 0 || columns == 0) return;
-  const int64_t tile_rows = std::clamp<int64_t>(kPairTileBytes / row_bytes, 1, rows);
+  const int64_t tile_rows = std::clamp<int64_t>(pair_tile_bytes() / row_bytes, 1, rows);
   const Storage memory(tile_rows * row_bytes, x.device);
   for (int64_t first = 0; first < rows; first += tile_rows) {
     const int64_t count = std::min(tile_rows, rows - first);

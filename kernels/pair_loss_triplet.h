@@ -56,48 +56,6 @@ struct TripletHard {
   }
 };
 
-// sum_N max(0, d(p) - d(n) + margin) for a row with one positive p: the triplets of one pair.
-// stats[kActive] is the number of triplets that are not 0, stats[kTriplets] of all.
-struct TripletPair {
-  double margin = 0.2;
-  bool squared = false;
-
-  static constexpr const char* name = "triplet_all";
-  static constexpr int kStats = 4, kInputs = 0, kActive = 2, kTriplets = 3;
-
-  template <class T, class Row>
-  ROW_FUNCTION RowLoss<T> forward(const Row& row, T* stats) const {
-    const T negatives = count_negatives<T>(row), positive = max_of_positives<T>(row);
-    if (!(positive > -static_cast<T>(INFINITY)) || !(negatives > 0)) return {};
-    // In terms of the distance that a negative must be nearer than.
-    const bool keep = squared;
-    const T reach = distance_of(positive, keep) + static_cast<T>(margin);
-    const T loss = row.sum([=](auto s, auto kind) {
-      const auto gap = reach - (keep ? s : square_root(keep_if(kind < T(0), s)));
-      return keep_if(kind < T(0), keep_if(gap > T(0), gap));
-    });
-    const T active = row.sum([=](auto s, auto kind) {
-      const auto gap = reach - (keep ? s : square_root(keep_if(kind < T(0), s)));
-      return keep_if(kind < T(0), keep_if(gap > T(0), decltype(s){} + T(1)));
-    });
-    stats[0] = reach;
-    stats[1] = distance_slope(positive, keep) * active;
-    stats[kActive] = active;
-    stats[kTriplets] = negatives;
-    return {loss, true};
-  }
-
-  template <class T, class V>
-  ROW_FUNCTION V coefficient(V s, V kind, const V* st) const {
-    const V d = squared ? s : square_root(keep_if(kind < T(0), s));
-    const V slope =
-        squared ? V{} + T(1) : keep_if(d > T(0), T(0.5) / select(d > T(0), d, V{} + T(1)));
-    // stats[kTriplets] is 0 for rows that are not valid.
-    const V push = keep_if(st[kTriplets] > T(0), keep_if(d < st[0], slope));
-    return keep_if(kind != T(0), select(kind > T(0), st[1], -push));
-  }
-};
-
 // (1/|P|) sum_{p in P} [ log(e_ip + sum_N e_in) - s_ip / tau ]: each positive against the negatives
 // alone, other positives left out of its denominator (Hydra, NT-Xent of pytorch-metric-learning).
 struct OnePositive {

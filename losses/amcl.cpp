@@ -115,7 +115,7 @@ Tensor AmclHeads::operator()(const Tensor& z, const Tensor& samples, const AmclO
     const Tensor own = widened(head.own(x)), other = widened(head.other(x));
     const int64_t hidden = own.dim(1);
     const int64_t row_bytes = std::max<int64_t>(1, n * hidden) * size_of(own.dtype());
-    const int64_t most = std::max<int64_t>(1, kernels::kPairTileBytes / row_bytes);
+    const int64_t most = std::max<int64_t>(1, kernels::pair_tile_bytes() / row_bytes);
     Tensor total = sum(x) * 0.0;
     for (int64_t first = 0; first < n; first += most) {
       const int64_t end = std::min(first + most, n), rows = end - first;

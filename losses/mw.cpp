@@ -108,7 +108,7 @@ Tensor mw_loss_of_pairs(const Tensor& queries, const Tensor& keys, const MwOptio
   check_in_batch(rows, columns);
   if (rows == 0 || columns == 1) return (sum(queries) + sum(keys)) * 0.0;
   // The lists of indices are the largest part: two of i64 for every score.
-  const int64_t most = std::max<int64_t>(1, kernels::kPairTileBytes / (16 * columns));
+  const int64_t most = std::max<int64_t>(1, kernels::pair_tile_bytes() / (16 * columns));
   Tensor total;
   for (int64_t first = 0; first < rows; first += most) {
     const int64_t end = std::min(first + most, rows);

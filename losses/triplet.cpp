@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <memory>
+#include <numeric>
 
+#include "autograd/mixed_precision.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/checks.h"
 #include "autograd/ops/index_select.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
-#include "autograd/ops/shape_ops.h"
-#include "autograd/recompute.h"
+#include "autograd/ops/triplet_all.h"
 
 namespace ditto::losses {
 
@@ -33,89 +33,39 @@ PairLoss triplet_hard(const Tensor& z, const Tensor& labels, const TripletOption
                         options.common);
 }
 
-namespace {
-
-// The rows of a batch by class.
-struct Classes {
-  std::vector<int64_t> labels;
-  std::map<int64_t, std::vector<int64_t>> members;
-
-  explicit Classes(std::vector<int64_t> y) : labels(std::move(y)) {
-    for (size_t i = 0; i < labels.size(); ++i)
-      members[labels[i]].push_back(static_cast<int64_t>(i));
-  }
-  int64_t positives(int64_t anchor) const {
-    return static_cast<int64_t>(members.at(labels[size_t(anchor)]).size()) - 1;
-  }
-};
-
-// The triplets of the anchors [first, end): the sum of their losses, and `which` of
-// TripletPair's counts.
-Tensor triplets_of(const Classes& classes, int64_t first, int64_t end,
-                   const kernels::TripletPair& math, int which, const Tensor& x,
-                   const Tensor& labels) {
-  std::vector<int64_t> anchors, positives, anchor_labels;
-  for (int64_t i = first; i < end; ++i)
-    for (int64_t p : classes.members.at(classes.labels[size_t(i)])) {
-      if (p == i) continue;
-      anchors.push_back(i);
-      positives.push_back(p);
-      anchor_labels.push_back(classes.labels[size_t(i)]);
-    }
-  if (anchors.empty()) return Tensor::zeros({2}, x.dtype(), x.device());
-  const auto ids = [&](const std::vector<int64_t>& values) {
-    return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(x.device());
-  };
-  const PairRows rows = pair_loss_rows("triplet_all", math,
-                                       {.a = index_select(x, ids(anchors)),
-                                        .b = x,
-                                        .query_ids = ids(positives),
-                                        .key_ids = Tensor::arange(x.dim(0)).to(x.device()),
-                                        .query_exclude = ids(anchor_labels),
-                                        .key_exclude = labels},
-                                       true);
-  const Tensor count = sum(slice(rows.stats, 0, which, which + 1));
-  return concat({reshape(sum(rows.loss), {1}), reshape(count, {1})}, 0);
-}
-
-}  // namespace
-
 PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOptions& options) {
   check_margin("triplet_all", options.margin);
-  using Math = kernels::TripletPair;
   const char* op = "triplet_all";
   check(options.common.reduction != Reduction::None, "[triplet_all] has no loss per anchor");
-  const Tensor x = embeddings(op, z, options.common);
+  const Tensor x = widened(embeddings(op, z, options.common));
   const int64_t n = x.dim(0);
   check_index(op, labels, n, x);
-  const auto classes = std::make_shared<const Classes>(labels.detach().to_vector<int64_t>());
-  const bool negatives = classes->members.size() > 1;
+  // The rows of each class next to each other, and where each class begins and ends.
+  const std::vector<int64_t> y = labels.detach().to_vector<int64_t>();
+  std::vector<int64_t> order(y.size()), bounds(2 * y.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return y[size_t(a)] < y[size_t(b)]; });
   int64_t valid = 0;
-  for (int64_t i = 0; i < n && negatives; ++i) valid += classes->positives(i) > 0;
+  double triplets = 0;
+  for (int64_t first = 0, end = 0; first < n; first = end) {
+    while (end < n && y[size_t(order[size_t(end)])] == y[size_t(order[size_t(first)])]) ++end;
+    std::fill(bounds.begin() + first, bounds.begin() + end, first);
+    std::fill(bounds.begin() + n + first, bounds.begin() + n + end, end);
+    const int64_t size = end - first;
+    if (size > 1 && size < n) valid += size;
+    triplets += double(size) * double(size - 1) * double(n - size);
+  }
   if (options.common.no_positive == NoPositive::Error && valid < n)
     fail("[triplet_all] anchors without a positive (or negative) pair:", n - valid, "of", n);
-  const Math math{.margin = options.margin, .squared = options.squared};
-  const int which = options.over_active ? Math::kActive : Math::kTriplets;
-  // Every pair of anchor and positive has a row of embeddings: as many pairs at a time as fill a
-  // tile, and the next ones in its place.
-  const int64_t most = std::max<int64_t>(
-      1, kernels::kPairTileBytes / std::max<int64_t>(1, x.dim(1) * size_of(x.dtype())));
-  Tensor total;
-  for (int64_t first = 0, end = 0; first < n && negatives; first = end) {
-    for (int64_t pairs = 0; end < n && (end == first || pairs + classes->positives(end) <= most);)
-      pairs += classes->positives(end++);
-    const auto block = [=](const Tensors& in) {
-      return triplets_of(*classes, first, end, math, which, in[0], labels);
-    };
-    const Tensor part = end - first == n ? block({x}) : recompute(block, {x});
-    total = total.defined() ? total + part : part;
-  }
-  Tensor loss = sum(x) * 0.0;
-  if (total.defined() && valid > 0) {
-    loss = sum(slice(total, 0, 0, 1));
-    if (options.common.reduction == Reduction::Mean)
-      loss = loss / maximum(sum(slice(total.detach(), 0, 1, 2)), 1.0);
-  }
+  const TripletSums rows =
+      triplet_all_rows(index_select(x, Tensor::from(order, {n}).to(x.device())),
+                       Tensor::from(bounds, {2, n}).to(x.device()),
+                       {.margin = options.margin, .squared = options.squared});
+  Tensor loss = sum(rows.loss);
+  if (options.common.reduction == Reduction::Mean)
+    loss = options.over_active ? loss / maximum(sum(rows.active), 1.0)
+                               : loss / std::max(triplets, 1.0);
   return {options.common.scale == 1 ? loss : loss * options.common.scale,
           Tensor::scalar(static_cast<double>(valid), x.dtype(), x.device())};
 }

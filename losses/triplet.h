@@ -30,9 +30,9 @@ struct TripletAllOptions {
   PairOptions common = {};   // Mean or Sum; no_positive makes no difference to a mean over triplets
 };
 
-// z (n, d), labels i64 (n). Lists the pairs of anchor and positive on the host (waits for a
-// device). Memory is linear in n: the pairs are worked off in blocks, which the backward pass
-// computes again. Time grows with the number of triplets times d. `valid` counts anchors.
+// z (n, d), labels i64 (n), which are read on the host (waits for a device). Memory is linear in n;
+// time grows with n^2 (d + log n), on CUDA with n^2 d and the number of triplets. `valid` counts
+// anchors.
 PairLoss triplet_all(const Tensor& z, const Tensor& labels, const TripletAllOptions& options = {});
 
 struct ProtoTripletOptions {

@@ -9,6 +9,7 @@
 #include "losses/info_nce.h"
 #include "nn/init.h"
 #include "tests/losses/pair_checks.h"
+#include "tests/support/small_pair_tiles.h"
 
 namespace ditto::testing {
 namespace {
@@ -76,8 +77,9 @@ TEST_CASE("amcl: vectors of the reference sheet", "[losses]") {
 }
 
 TEST_CASE("amcl: heads in blocks of rows give the loss of the whole matrices", "[losses]") {
-  // A tile holds the hidden numbers of 262 rows of 500 pairs.
-  constexpr int64_t n = 500, d = 4;
+  // A tile holds the hidden numbers of 5 rows of 60 pairs.
+  const SmallPairTiles tiles(int64_t{20} << 10);
+  constexpr int64_t n = 60, d = 4;
   AmclHeads heads(2, d);
   nn::init(heads, 1);
   std::map<std::string, Tensor> w;

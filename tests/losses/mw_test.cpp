@@ -4,6 +4,7 @@
 #include "losses/robust_contrastive.h"
 #include "nn/state_dict.h"
 #include "tests/losses/pair_checks.h"
+#include "tests/support/small_pair_tiles.h"
 
 namespace ditto::testing {
 namespace {
@@ -48,8 +49,9 @@ TEST_CASE("mw_loss: at small temperatures it tells the area under the curve of t
 }
 
 TEST_CASE("mw_loss: of pairs, in blocks of rows, is that of the matrix of scores", "[losses]") {
-  // A tile holds the indices of 655 rows of 800 scores.
-  for (const int64_t rows : {5, 790}) {
+  // A tile holds the indices of 7 rows of 70 scores.
+  const SmallPairTiles tiles(int64_t{8} << 10);
+  for (const int64_t rows : {5, 60}) {
     Tensor q = random_rows(rows, 3), k = random_rows(rows + 10, 3);
     q.set_requires_grad(true);
     k.set_requires_grad(true);

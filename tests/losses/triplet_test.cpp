@@ -4,6 +4,7 @@
 #include "autograd/ops/nearest_rows.h"
 #include "losses/icnn.h"
 #include "tests/losses/pair_checks.h"
+#include "tests/support/small_pair_tiles.h"
 
 namespace ditto::testing {
 namespace {
@@ -39,50 +40,76 @@ TEST_CASE("triplet: vectors of the reference sheet", "[losses]") {
   }
 }
 
-TEST_CASE("triplet: all triplets in blocks are all triplets", "[losses]") {
-  // 3 classes of 13 rows: 468 pairs of rows of 64 KB, where a tile holds 128.
-  constexpr int64_t n = 39, d = 8192;
+TEST_CASE("triplet: all triplets, in several tiles, as three loops find them", "[losses]") {
+  // A tile holds 27 rows of 300 distances. Classes of many sizes, in no order.
+  const SmallPairTiles tiles(int64_t{64} << 10);
+  constexpr int64_t n = 300, d = 3;
+  constexpr double margin = 0.3;
   const Tensor z = random_rows(n, d);
   std::vector<int64_t> y;
-  for (int64_t i = 0; i < n; ++i) y.push_back(i * i % 3);
+  for (int64_t i = 0; i < n; ++i) y.push_back(i * i % 97 % 20 + (i == 5 ? 1000 : 0));
   const auto x = z.to_vector<double>();
-  std::vector<double> distances;
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < n; ++j) {
-      double sum = 0;
-      for (int64_t c = 0; c < d; ++c) {
-        const double difference = x[size_t(i * d + c)] - x[size_t(j * d + c)];
-        sum += difference * difference;
-      }
-      distances.push_back(std::sqrt(sum));
+  const auto distance = [&](int64_t i, int64_t j) {
+    double sum = 0;
+    for (int64_t c = 0; c < d; ++c) sum += std::pow(x[size_t(i * d + c)] - x[size_t(j * d + c)], 2);
+    return std::sqrt(sum);
+  };
+  double total = 0, count = 0, active = 0;
+  std::vector<double> expected(x.size());
+  // The gradient of weight * d(i, j).
+  const auto pull = [&](int64_t i, int64_t j, double weight, double length) {
+    for (int64_t c = 0; c < d; ++c) {
+      const double slope = weight * (x[size_t(i * d + c)] - x[size_t(j * d + c)]) / length;
+      expected[size_t(i * d + c)] += slope;
+      expected[size_t(j * d + c)] -= slope;
     }
-  const auto distance = [&](int64_t i, int64_t j) { return distances[size_t(i * n + j)]; };
+  };
+  std::vector<double> row(n);
+  for (int64_t a = 0; a < n; ++a) {
+    for (int64_t j = 0; j < n; ++j) row[size_t(j)] = distance(a, j);
+    for (int64_t p = 0; p < n; ++p) {
+      if (p == a || y[size_t(p)] != y[size_t(a)]) continue;
+      for (int64_t k = 0; k < n; ++k) {
+        if (y[size_t(k)] == y[size_t(a)]) continue;
+        ++count;
+        const double gap = row[size_t(p)] - row[size_t(k)] + margin;
+        if (!(gap > 0)) continue;
+        ++active;
+        total += gap;
+        pull(a, p, 1, row[size_t(p)]);
+        pull(a, k, -1, row[size_t(k)]);
+      }
+    }
+  }
   for (const bool over_active : {false, true}) {
     Tensor leaf = z.clone();
     leaf.set_requires_grad(true);
-    const TripletAllOptions options{.margin = 0.3, .over_active = over_active, .common = kAsGiven};
-    const PairLoss result = triplet_all(leaf, labels_of(y), options);
-    double total = 0, count = 0;
-    for (int64_t a = 0; a < n; ++a)
-      for (int64_t p = 0; p < n; ++p) {
-        if (p == a || y[size_t(p)] != y[size_t(a)]) continue;
-        for (int64_t k = 0; k < n; ++k) {
-          if (y[size_t(k)] == y[size_t(a)]) continue;
-          const double gap = distance(a, p) - distance(a, k) + 0.3;
-          total += std::max(0.0, gap);
-          count += over_active ? gap > 0 : 1;
-        }
-      }
-    CHECK(result.loss.item() == Approx(total / count).epsilon(1e-10));
+    const PairLoss result = triplet_all(
+        leaf, labels_of(y), {.margin = margin, .over_active = over_active, .common = kAsGiven});
+    const double divisor = over_active ? active : count;
+    CHECK(result.loss.item() == Approx(total / divisor).epsilon(1e-12));
+    CHECK(result.valid.item() == n - std::count_if(y.begin(), y.end(), [&](int64_t label) {
+                                   return std::count(y.begin(), y.end(), label) == 1;
+                                 }));
     result.loss.backward();
-    // The gradient along the embeddings themselves, by differences.
     const auto gradient = leaf.grad().to_vector<double>();
-    double along = 0;
-    for (size_t i = 0; i < x.size(); ++i) along += gradient[i] * x[i];
-    const auto at = [&](double scale) {
-      return triplet_all(z * scale, labels_of(y), options).loss.item();
-    };
-    if (!over_active) CHECK(along == Approx((at(1 + 1e-6) - at(1 - 1e-6)) / 2e-6).epsilon(1e-6));
+    double largest = 0, error = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      largest = std::max(largest, std::fabs(gradient[i]));
+      error = std::max(error, std::fabs(gradient[i] - expected[i] / divisor));
+    }
+    CHECK(error < 1e-11 * largest);
+  }
+}
+
+TEST_CASE("triplet: a row that is NaN makes the loss NaN", "[losses]") {
+  for (Dtype dtype : kFloats) {
+    Tensor z = matrix({{1, 0}, {NAN, 0}, {1, 2}, {0, 1}}, dtype);
+    z.set_requires_grad(true);
+    const PairLoss all = triplet_all(z, labels_of({0, 0, 1, 1}), {.common = kAsGiven});
+    CHECK(std::isnan(all.loss.item()));
+    all.loss.backward();
+    for (double g : z.grad().to_vector<double>()) CHECK(std::isnan(g));
   }
 }
 
