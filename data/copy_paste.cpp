@@ -25,23 +25,6 @@ std::vector<size_t> choose(const PasteOptions& options, Rng& rng, const Instance
   return chosen;
 }
 
-// Object i of the destination without the covered pixels, or nothing if it is gone.
-void append_uncovered(Instances& out, const Instances& from, size_t i, const Rle& cover,
-                      const SurvivalRules& rules) {
-  Rle mask = from.masks[i] - cover;
-  const int64_t before = from.masks[i].area(), after = mask.area();
-  if (after == 0) return;
-  out.append(from, i);
-  if (after == before) return;
-  const Rect box = mask.box();
-  const double visibility =
-      out.visibility.back() * static_cast<double>(after) / static_cast<double>(before);
-  out.masks.back() = std::move(mask);
-  out.boxes.back() = box;
-  out.visibility.back() = visibility;
-  if (!survives(rules, visibility, after, box)) out.ignore.back() = 1;
-}
-
 }  // namespace
 
 std::optional<Paste> draw_paste(const PasteOptions& options, Rng& rng, const Instances& destination,
@@ -62,7 +45,7 @@ std::optional<Paste> draw_paste(const PasteOptions& options, Rng& rng, const Ins
   Instances seen = destination;
   if (seen.visibility.empty()) seen.visibility.assign(seen.size(), 1.0);
   for (size_t i = 0; i < seen.size(); ++i)
-    append_uncovered(paste.instances, seen, i, paste.mask, rules);
+    append_rest(paste.instances, seen, i, seen.masks[i] - paste.mask, rules);
   paste.pasted.assign(paste.instances.size(), 0);
   for (const size_t i : chosen) {
     const bool known = std::ranges::find(destination.ids, source.ids[i]) != destination.ids.end();

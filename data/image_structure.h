@@ -24,7 +24,8 @@ struct ImageStructure {
 // PNG; when a PNG's chunks are out of bounds, lack IHDR, IDAT or IEND or fail their CRC; when a
 // JPEG's segments are out of bounds, a scan ends without a marker or with too few restart
 // intervals, a Huffman table has more than 256 codes, a component has no scan, there are more than
-// 1000 scans, or EOI is missing. Bytes behind the end are accepted, because cameras leave some.
+// 100 scans or 1e9 pixels in all scans, or EOI is missing. Bytes behind the end are accepted,
+// because cameras leave some.
 ImageStructure check_structure(std::span<const uint8_t> bytes, std::string_view name);
 
 }  // namespace ditto::data

@@ -126,6 +126,37 @@ bool survives(const SurvivalRules& rules, double visibility, int64_t pixels, con
          std::min(box.x1 - box.x0, box.y1 - box.y0) >= rules.min_side;
 }
 
+namespace {
+
+// Object i of `from` with less of it to see: `pixels` in `box`, `part` of what was seen before.
+void append_less(Instances& out, const Instances& from, size_t i, const Rect& box, double part,
+                 int64_t pixels, const SurvivalRules& rules) {
+  out.append(from, i);
+  if (out.visibility.empty()) out.visibility.assign(out.size(), 1.0);
+  out.boxes.back() = box;
+  out.visibility.back() *= part;
+  if (!survives(rules, out.visibility.back(), pixels, box)) out.ignore.back() = 1;
+}
+
+}  // namespace
+
+void append_rest(Instances& out, const Instances& from, size_t i, Rle mask,
+                 const SurvivalRules& rules) {
+  const int64_t before = from.masks[i].area(), after = mask.area();
+  if (after == before) return out.append(from, i);
+  if (after == 0) return;
+  append_less(out, from, i, mask.box(), static_cast<double>(after) / static_cast<double>(before),
+              after, rules);
+  out.masks.back() = std::move(mask);
+}
+
+void append_rest(Instances& out, const Instances& from, size_t i, const Rect& box, double part,
+                 const SurvivalRules& rules) {
+  if (part >= 1) return out.append(from, i);
+  if (part <= 0 || box.area() == 0) return;
+  append_less(out, from, i, box, part, std::llround(from.boxes[i].area() * part), rules);
+}
+
 Instances transform_instances(const Transform& transform, const Instances& instances,
                               const SurvivalRules& rules) {
   const kernels::AugmentRow row = transform.row(0);

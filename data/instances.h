@@ -52,6 +52,13 @@ struct SurvivalRules {
 // Whether an object of which this is seen on the canvas stays one to find.
 bool survives(const SurvivalRules& rules, double visibility, int64_t pixels, const Rect& box);
 
+// Appends object i of `from`, on the same canvas, of which this mask, or this box and this part of
+// its area, is left: nothing, it as it is, or with less visibility, by which the rules decide.
+void append_rest(Instances& out, const Instances& from, size_t i, Rle mask,
+                 const SurvivalRules& rules);
+void append_rest(Instances& out, const Instances& from, size_t i, const Rect& box, double part,
+                 const SurvivalRules& rules);
+
 // What the canvas shows of each object, in the same order. An object of which nothing is seen is
 // left out; one that fails a rule becomes a region to ignore, and such a region stays one while
 // anything of it is seen. Masks go pixel by pixel (core/nearest_map.h) and boxes are the tight ones

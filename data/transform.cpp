@@ -1,5 +1,6 @@
 #include "data/transform.h"
 
+#include "core/box_map.h"
 #include "kernels/blur.h"
 #include "kernels/resample.h"
 
@@ -94,6 +95,7 @@ void Transform::append_geometry(const Transform& next) {
     for (kernels::Erase& area : erase_) area.to_rect = back.then(area.to_rect);
   }
   average_ = average_ || next.average_;
+  back_ = false;
   frame_.append(next.frame_);
 }
 
@@ -104,17 +106,22 @@ Transform Transform::then(const Transform& next) const {
 }
 
 Transform Transform::inverse() const {
-  check(colours_.empty(), "[transform] a change of colour cannot be taken back");
   Transform out = *this;
   out.frame_ = frame_.inverse();
+  out.back_ = !back_;
   out.fill_ = canvas().fill;
   out.erase_.clear();  // those pixels hold the fill colour already
+  out.colours_.clear();
   for (int c = 0; c < channels_; ++c) {
-    check(scale_[c] != 0, "[transform] channel", c, "was scaled by 0 and cannot be restored");
-    out.scale_[c] = 1 / scale_[c];
-    out.offset_[c] = -offset_[c] / scale_[c];
+    const bool lost = scale_[c] == 0;
+    out.scale_[c] = lost ? 1 : 1 / scale_[c];
+    out.offset_[c] = lost ? 0 : -offset_[c] / scale_[c];
   }
   return out;
+}
+
+Rect Transform::apply(const Rect& box) const {
+  return back_ ? box_back(frame_.map.inverse(), box) : frame_.map(box);
 }
 
 Lost Transform::lost() const {

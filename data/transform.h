@@ -62,9 +62,10 @@ class Transform {
   // Becomes then(next).
   Transform& append(const Transform& next);
 
-  // The way back: points and boxes return exactly. Pixels return where they still exist (always,
-  // when pixels_invertible()); the rest is fill. Throws after a change of colour that cannot be
-  // taken back; the inverse of the geometry alone is frame().inverse().
+  // The way back: points return exactly, and so do boxes, though their hull is larger than they are
+  // where the map turns (core/box_map.h). Pixels return where they still exist (always, when
+  // pixels_invertible()); the rest is fill. Colours lose what channels() did, as far as it can be
+  // taken back; what lost() calls lost stays as it is.
   Transform inverse() const;
   Lost lost() const;
   // True when the inverse restores every pixel: whole-pixel shifts and mirrors that cut nothing
@@ -78,8 +79,9 @@ class Transform {
   void apply(const Tensor& image, const Tensor& out) const;
   Point apply(Point point) const { return frame_.map(point); }
   std::vector<Point> apply(std::span<const Point> points) const;
-  // The upright hull of the box's image.
-  Rect apply(const Rect& box) const { return frame_.map(box); }
+  // The upright hull of the box's image; of an inverse, the box with this hull: throws
+  // "[box_back] ..." where the map turns by nearly 45 degrees.
+  Rect apply(const Rect& box) const;
 
   const Frame& frame() const { return frame_; }
   // What the next transform of a chain sees (the fill without the changes by colour()).
@@ -96,6 +98,7 @@ class Transform {
   Frame frame_;
   int channels_;
   bool average_ = false;  // there was a resize
+  bool back_ = false;     // the inverse of a transform
   std::vector<kernels::Erase> erase_;
   std::vector<kernels::ColourChange> colours_;  // before scale_ and offset_
   kernels::ChannelValues scale_{1, 1, 1, 1}, offset_{}, fill_{};

@@ -23,7 +23,7 @@ struct MixRow {
   MixKind kind = MixKind::None;
   int64_t partner = 0;
   float keep = 1;
-  PixelBox box;
+  PixelBox box = {};
 };
 
 // out_r = images_r with the pixels of `box` from images_partner (CutMix), or

@@ -96,10 +96,9 @@ Replica draw_replica(const data::InstanceDataset& dataset, const data::Augment& 
                      const Tensor& original) {
   const data::ReplicaKey key{static_cast<uint64_t>(options.seed), 0, sample, number};
   Rng rng = key.rng(Purpose::Augment);
-  data::Transform transform = augment.draw(rng, dataset.info(sample));
+  auto [transform, seen, draws, fallback] = data::draw_with_instances(
+      augment, augment, rng, dataset.info(sample), dataset.instances(sample), options.survival);
   const data::ImageInfo canvas = transform.canvas();
-  data::Instances seen =
-      data::transform_instances(transform, dataset.instances(sample), options.survival);
   std::vector<uint8_t> pasted(seen.size());
   std::optional<data::Transform> colours;
   if (options.colours) colours = options.colours->draw(rng, canvas);
@@ -119,21 +118,25 @@ Replica draw_replica(const data::InstanceDataset& dataset, const data::Augment& 
   return {std::move(transform), std::move(seen), pixels, std::move(pasted)};
 }
 
-// By the map that brings predictions back.
+// By the maps that bring predictions back.
 void show_back(Picture& panel, const Replica& replica,
                const std::map<data::InstanceId, Colour>& colours) {
   const BoxBack back(replica.transform.frame().map);
-  for (size_t k = 0; k < replica.objects.size(); ++k)
-    if (replica.has(k))
-      panel.box(back(replica.objects.boxes[k]), colours.at(replica.objects.ids[k]));
+  const NearestMap masks_back = NearestMap::back(replica.transform.frame());
+  const data::Instances& objects = replica.objects;
+  for (size_t k = 0; k < objects.size(); ++k) {
+    if (!replica.has(k)) continue;
+    const Colour colour = colours.at(objects.ids[k]);
+    if (!objects.masks.empty()) panel.mask(0, 0, warp(objects.masks[k], masks_back), colour);
+    panel.box(back(objects.boxes[k]), colour);
+  }
 }
 
 // The replica's pixels where the original shows through it, on the faded original.
 Picture back_on_original(const Tensor& original, const data::Transform& transform,
                          const Tensor& pixels) {
   Picture panel = panel_of(original, kFaded);
-  const data::Transform back = way_back(transform);
-  const Tensor returned = back.apply(pixels);
+  const Tensor returned = transform.inverse().apply(pixels);
   // Where every pixel is certain: there and back as a mask, pixel by pixel.
   const Frame& frame = transform.frame();
   const Rle everything =
@@ -169,12 +172,6 @@ Tensor enlarged(const Tensor& image, int64_t factor) {
 }
 
 }  // namespace
-
-data::Transform way_back(const data::Transform& transform) {
-  const Frame& frame = transform.frame();
-  return data::Transform::geometric(transform.canvas(), frame.map.inverse(), frame.source_width,
-                                    frame.source_height);
-}
 
 Picture instance_sheet(const data::InstanceDataset& dataset, const data::Augment& augment,
                        const SheetOptions& options) {

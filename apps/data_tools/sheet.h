@@ -10,16 +10,13 @@
 
 namespace ditto::apps {
 
-// The transform without its colours: where its pixels came from. Applied to a replica, it shows the
-// replica on the original's canvas.
-data::Transform way_back(const data::Transform& transform);
-
 // Upper line: the original with boxes and masks, then the replicas with theirs; an object has one
 // colour everywhere, and lines join its boxes from replica to replica. Regions to ignore are grey.
-// Lower line: the original with the boxes of all replicas mapped back, then each replica's pixels
-// and boxes mapped back onto the (faded) original. `augment` must leave colours in [0, 1]: no
-// normalisation. Objects that copy-paste brought from another image have a box in the replica
-// alone, for it is not this original that they go back to.
+// Lower line: the original with the boxes and masks of all replicas mapped back, then each
+// replica's pixels, boxes and masks mapped back onto the (faded) original. `augment` must leave
+// colours in [0, 1]: no normalisation; where no object survives it is drawn again, as the loader
+// does. Objects that copy-paste brought from another image have a box in the replica alone, for it
+// is not this original that they go back to.
 struct SheetOptions {
   int64_t first = 0;  // image of the data set
   int64_t images = 4;

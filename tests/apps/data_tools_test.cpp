@@ -7,6 +7,7 @@
 
 #include "apps/data_tools/check_data.h"
 #include "data/image.h"
+#include "data/paste_partner.h"
 #include "data/penn_fudan.h"
 #include "data/synthetic_pedestrians.h"
 #include "data/transforms/flip.h"
@@ -230,6 +231,53 @@ TEST_CASE("check-data and show-data: classified images") {
   std::vector<std::string> skipping = data;
   skipping.insert(skipping.end(), {"--on-bad-image", "skip"});
   CHECK(run<CheckImagesCommand>("check-data", skipping, &said) == 1);
+}
+
+TEST_CASE("sheet: masks in the replicas and on the original, and lines between the pairs") {
+  // One object on black, between its box's edges; a replica is mirrored, the other not.
+  constexpr int kWidth = 60, kHeight = 40, kGap = 8;
+  class Black : public data::ImageReader {
+   public:
+    Tensor read(int64_t) const override { return Tensor::zeros({kHeight, kWidth, 3}, Dtype::U8); }
+    std::string fingerprint() const override { return "black"; }
+  };
+  const Rect box{10, 10, 20, 30};
+  data::AnnotatedImage image{.name = "a", .width = kWidth, .height = kHeight, .instances = {}};
+  image.instances = {{box}, {1}, {{0, 0}}, {Rle::rectangle(box, kHeight, kWidth)}, {0}};
+  const data::InstanceDataset dataset("black", std::make_shared<Black>(), {image}, {"thing"},
+                                      {{0, 0, 0}, {1, 1, 1}});
+  const data::RandomFlip flip(0.5);
+  // A seed by which the first replica is mirrored and the second is not.
+  int64_t seed = 0;
+  const auto mirrored = [&](int number) {
+    Rng rng = data::ReplicaKey{static_cast<uint64_t>(seed), 0, 0, number}.rng(Purpose::Augment);
+    return flip.draw(rng, dataset.info(0)).frame().map.a < 0;
+  };
+  while (!mirrored(0) || mirrored(1)) ++seed;
+  const Picture sheet = instance_sheet(dataset, flip, {.images = 1, .replicas = 2, .seed = seed});
+  const Colour colour = distinct_colour(0);
+  Colour tinted{};
+  for (size_t c = 0; c < 3; ++c) tinted[c] = static_cast<uint8_t>(std::lround(0.45 * colour[c]));
+  const auto panel = [&](int column, int line, double x, double y) {
+    return at(sheet, kGap + column * (kWidth + kGap) + static_cast<int>(x),
+              kGap + line * (kHeight + kGap) + static_cast<int>(y));
+  };
+  // In the middle of the upper half of the object, where no line goes.
+  CHECK(panel(0, 0, 14, 15) == tinted);
+  CHECK(panel(1, 0, kWidth - 15, 15) == tinted);
+  CHECK(panel(1, 0, 14, 15) == Colour{0, 0, 0});
+  CHECK(panel(2, 0, 14, 15) == tinted);
+  // Back on the original, once for each replica, and both on the first panel.
+  CHECK(panel(1, 1, 14, 15) == tinted);
+  CHECK(panel(1, 1, kWidth - 15, 15) == Colour{0, 0, 0});
+  CHECK(panel(2, 1, 14, 15) == tinted);
+  CHECK(panel(0, 1, 14, 15)[0] + panel(0, 1, 14, 15)[1] > tinted[0] + tinted[1]);
+  // From centre to centre, across both panels and the gap.
+  const int y = kGap + 20, from = kGap + (kWidth + kGap) + kWidth - 15,
+            to = kGap + 2 * (kWidth + kGap) + 15;
+  for (int x = from; x < to; ++x) CHECK(at(sheet, x, y) == colour);
+  CHECK(at(sheet, from - 7, y) == Colour{0, 0, 0});  // left of the object
+  CHECK(at(sheet, kGap + 15, y) != colour);          // none to the original
 }
 
 TEST_CASE("sheet: pasted objects have a box in the replica, and no way back") {

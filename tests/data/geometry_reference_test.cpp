@@ -140,6 +140,8 @@ TEST_CASE("colours as torchvision on bytes: within a grey level") {
   }
 }
 
+// Albumentations' resizing (OpenCV's) does not average where it shrinks, so only enlarging
+// compares.
 TEST_CASE("geometry and colours as albumentations") {
   using kernels::ColourKind;
   const ImageInfo info = info_of(reference("image.grey")), rgb = info_of(reference("image.rgb"));

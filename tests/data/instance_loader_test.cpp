@@ -2,6 +2,7 @@
 // neighbours, positions, and images that cannot be read.
 #include "data/instance_loader.h"
 
+#include <atomic>
 #include <map>
 #include <tuple>
 
@@ -210,4 +211,26 @@ TEST_CASE("synthetic pedestrians: the same scenes from the same seed, with boxes
   CHECK(synthetic_pedestrians({.images = 2, .seed = 3}).fingerprint() !=
         synthetic_pedestrians({.images = 2, .seed = 4}).fingerprint());
   REQUIRE_THROWS_WITH(synthetic_pedestrians({.width = 10}), contains("must be in [64, 4096]"));
+}
+
+TEST_CASE("instance loader: a photograph is read once for all its replicas") {
+  class Counting : public ImageReader {
+   public:
+    mutable std::atomic<int> reads = 0;
+    Tensor read(int64_t index) const override {
+      ++reads;
+      return pedestrians().image(index);
+    }
+    std::string fingerprint() const override { return "counting"; }
+  };
+  const auto reader = std::make_shared<Counting>();
+  std::vector<AnnotatedImage> images;
+  for (int64_t i = 0; i < 8; ++i) images.push_back(pedestrians().annotated(i));
+  const InstanceDataset data("counting", reader, images, {"person"}, pedestrians().statistics());
+  InstanceLoader loader(data, std::make_shared<GroupedSampler>(8, 4, 1, true), jitter(), whole(),
+                        {.batch = 8, .workers = 0});
+  int64_t rows = 0;
+  while (const auto batch = loader.next()) rows += static_cast<int64_t>(batch->samples.size());
+  CHECK(rows == 32);
+  CHECK(reader->reads == 8);
 }
