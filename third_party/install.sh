@@ -7,7 +7,7 @@
 set -euo pipefail
 
 required=(git g++ cmake ninja-build libfmt-dev nlohmann-json3-dev libdnnl-dev ocl-icd-opencl-dev libpng-dev zlib1g-dev
-  libturbojpeg0-dev libspng-dev libstb-dev libcli11-dev libeigen3-dev catch2)
+  libturbojpeg0-dev libspng-dev libdeflate-dev libstb-dev libcli11-dev libeigen3-dev catch2)
 # Without these everything still builds: slower rebuilds, and no data set found by itself.
 optional=(ccache dataset-fashion-mnist)
 check_only=0
@@ -32,7 +32,7 @@ missing_of() {
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   say "this is no Debian or Ubuntu system (no apt-get). Please install, by your own package manager:" >&2
   say "  a C++20 compiler (g++ >= 12 or clang >= 14), CMake >= 3.25, ninja, git, and the development files of" >&2
-  say "  fmt, nlohmann_json >= 3.11, oneDNN (dnnl) 2.x, libpng, zlib, libjpeg-turbo, libspng, stb_image, CLI11, Eigen, Catch2 (2.13 or 3)" >&2
+  say "  fmt, nlohmann_json >= 3.11, oneDNN (dnnl) 2.x, libpng, zlib, libjpeg-turbo, libspng, libdeflate, stb_image, CLI11, Eigen, Catch2 (2.13 or 3)" >&2
   exit 1
 fi
 

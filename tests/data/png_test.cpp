@@ -4,6 +4,7 @@
 
 #include "core/rng.h"
 #include "data/image.h"
+#include "data/png_stored.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_files.h"
 
@@ -108,6 +109,53 @@ TEST_CASE("png: every filter for every number of channels") {
                   samples[static_cast<size_t>(i / 3 * kind.channels + channel)]);
         }
       }
+}
+
+TEST_CASE("png: pixels are inflated beforehand, where they are what the header says") {
+  const auto bytes_of = [](const std::string& file) {
+    return std::span(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  };
+  const Png png{.width = 300, .height = 250, .palette = std::string(9, 'p'), .pieces = 3};
+  const std::vector<uint8_t> samples = noise(300 * 250 * 3);
+  const std::string rows = filtered(samples, 900, 3, 4), file = file_of(png, rows);
+  const Tensor stored = stored_png(bytes_of(file), rows.size());
+  REQUIRE(stored.defined());
+  const std::string got(reinterpret_cast<const char*>(stored.data<uint8_t>()),
+                        static_cast<size_t>(stored.numel()));
+  // The other chunks as they were, one with the pixels: zlib's header, blocks, two checksums of 0.
+  const size_t first = file.find("IDAT") - 4, after = got.size() - 12;
+  CHECK(got.substr(0, first) == file.substr(0, first));
+  CHECK(got.substr(after) == file.substr(file.size() - 12));
+  CHECK(got.substr(first, 8) ==
+        big_endian(static_cast<uint32_t>(after - first - 12)) + std::string("IDAT"));
+  std::string pixels;
+  size_t at = first + 10;
+  for (bool last = false; !last;) {
+    last = got[at] == 1;
+    const size_t size = uint8_t(got[at + 1]) | size_t{uint8_t(got[at + 2])} << 8;
+    CHECK((size ^ (uint8_t(got[at + 3]) | size_t{uint8_t(got[at + 4])} << 8)) == 0xffff);
+    pixels += got.substr(at + 5, size);
+    at += 5 + size;
+  }
+  CHECK(pixels == rows);
+  CHECK(got.substr(at, after - at) == std::string(8, '\0'));
+  CHECK(decode_image(bytes_of(file), "p", 3).to_vector<uint8_t>() == samples);
+
+  // Too few or too many pixels, a chunk between those with pixels, damage, none.
+  CHECK_FALSE(stored_png(bytes_of(file), rows.size() + 1).defined());
+  CHECK_FALSE(stored_png(bytes_of(file), rows.size() - 1).defined());
+  CHECK_FALSE(stored_png(bytes_of(file), 0).defined());
+  std::string apart = file;
+  apart.insert(apart.find("IDAT", first + 8) - 4, png_chunk("teXt", "between"));
+  CHECK_FALSE(stored_png(bytes_of(apart), rows.size()).defined());
+  std::string damaged = file;
+  damaged[first + 500] = static_cast<char>(damaged[first + 500] ^ 16);
+  CHECK_FALSE(stored_png(bytes_of(damaged), rows.size()).defined());
+  // Then libspng says what it makes of them: here, of more lines than announced.
+  const std::string longer = file_of(png, rows + rows);
+  CHECK(decode_image(bytes_of(longer), "p", 3).to_vector<uint8_t>() == samples);
+  const std::string shorter = file_of(png, rows.substr(0, rows.size() / 2));
+  CHECK_THROWS_WITH(decode_image(bytes_of(shorter), "p", 3), contains("[image] cannot decode p:"));
 }
 
 TEST_CASE("png: label maps keep indices of a palette and small grey values") {

@@ -77,6 +77,7 @@ TEST_CASE("property: boxes come back through the hull formula") {
       const Rect hull = t.apply(box);
       const double grows = std::max(1.0, magnification(map)) * condition;
       REQUIRE(distance(box_back(map, hull), box) < 1e-9 * grows);
+      REQUIRE(distance(t.inverse().apply(hull), box) < 1e-9 * grows);
       REQUIRE(distance(to_float(box_back(map, to_float(hull))), box) < 1e-4 * grows);
       // The hull holds every point of the box.
       for (int k = 0; k < 5; ++k) {
