@@ -70,6 +70,7 @@ Frame Frame::then(const Affine& next, int new_width, int new_height) const {
 }
 
 Frame& Frame::append(const Frame& next) {
+  if (&next == this) return append(Frame(next));
   // Only what sticks out of the canvas can be lost; a clip that cuts nothing would spoil the soft
   // border of bilinear sampling.
   const Rect image = map(source_of(*this));

@@ -8,7 +8,8 @@
 // kernels walk a prefix of rows that are `stride` apart (kernels/columns.cuh), so packs need `in`
 // and the stride divisible by 4; growth rates are (12, 24, 32).
 //
-// Sums are per piece, finished in double by one block per 8 channels: deterministic.
+// Sums are per piece, finished in double by one block per 8 channels: deterministic. Considered:
+// concatenated inputs (the sum of all prefixes in memory and in bytes: quadratic in the depth).
 #include "kernels/dense_block.h"
 
 #include "core/storage.h"

@@ -1,6 +1,7 @@
 // Plan. x is read twice, y written once; backward reads dy and y twice and writes dx. Embeddings
 // are some hundred numbers wide and a warp per row reads neighbouring addresses; its second reading
-// comes from the L1 cache. Rows are independent, sums in a fixed tree.
+// comes from the L1 cache. Rows are independent, sums in a fixed tree. Considered: the row in
+// registers between the two readings (needs its length when compiling, to save hits in the cache).
 #include "kernels/l2_normalize.h"
 
 #include "kernels/launch.cuh"

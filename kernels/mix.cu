@@ -1,7 +1,8 @@
 // Plan. Each output element is written once and one or two inputs are read: own where it stays,
 // partner's inside a CutMix box, both for mixup; the minimum. 16-byte packs where an image's size
 // allows; a pack that the border of a box cuts is read from both images. Rows' records come by one
-// asynchronous copy (kernels/cuda_upload.h).
+// asynchronous copy (kernels/cuda_upload.h). Considered: a launch per kind of mixing (rows of one
+// kind are not next to each other; the branch is the same for whole blocks).
 //
 // Labels: a thread per target; a bad label is reported by the next synchronising call
 // (core/cuda_fault.h).

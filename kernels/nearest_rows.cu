@@ -1,6 +1,10 @@
 // Plan. A block per row of a tile of squared distances, which the L2 cache holds. k passes: each
 // finds the smallest pair (distance, row number) above the last one found, so nothing is marked or
 // sorted; k is small. Distances and numbers are compared as doubles, which hold both exactly.
+//
+// Least bytes: x once and n k numbers. Moved: x once per tile of rows (cuBLAS), the tile written
+// and read k times, from the cache. Considered: one pass that keeps k candidates per thread (k n /
+// 256 numbers in registers or shared memory, and a merge; k is not known when compiling).
 #include "kernels/nearest_rows.h"
 
 #include "kernels/launch.cuh"

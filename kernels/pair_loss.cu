@@ -1,6 +1,7 @@
 // Plan. The tile of similarities comes from cuBLAS and is at most pair_tile_bytes(), so it stays in
 // the L2 cache: reading it several times costs little memory traffic. What must move is A and B,
-// once per tile, and the gradients.
+// once per tile, and the gradients. Considered: the product and the row in one kernel (no tile at
+// all, but cuBLAS' product by hand); the numbers of a row in registers between passes.
 //
 // Forward: one block per row of the tile. Each sum or maximum of the loss's formula is one pass of
 // the block over its row (s and the ids of the columns, neighbouring threads on neighbouring

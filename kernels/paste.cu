@@ -2,7 +2,8 @@
 // pasted objects cover a part of the image, so the fewest bytes are the weights, and source and
 // image where they are not 0. A thread per element, neighbouring threads on neighbouring channels:
 // whole lines wherever anything is pasted. Every thread reads its pixel's weight, `channels`
-// threads the same one (a broadcast).
+// threads the same one (a broadcast). Considered: a thread per pixel (12 bytes of each of its
+// neighbours' 32-byte sectors at a time), a list of the pasted pixels (to be made and copied).
 #include "kernels/launch.cuh"
 #include "kernels/paste.h"
 

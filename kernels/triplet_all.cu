@@ -5,6 +5,11 @@
 // the number of positives that each negative meets, and a warp per positive for the number of its
 // negatives. The coefficients go to a tile of their own, since both need all distances. Sums over
 // the columns of C add up from tile to tile.
+//
+// Least bytes: x and the results once. Moved: x once per tile (cuBLAS), and the tile written and
+// read a few times, from the cache; large classes are bound by the triplets. Considered: sorting an
+// anchor's positives as the CPU does (shared memory as large as the class, and searches that branch
+// apart).
 #include <optional>
 
 #include "kernels/launch.cuh"

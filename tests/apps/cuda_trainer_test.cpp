@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/support/cuda.h"
+#include "tests/support/distance.h"
 
 namespace ditto::apps {
 namespace {
@@ -50,6 +51,7 @@ Outcome run(const TrainOptions& options, const std::string& loss, int64_t until 
   Trainer trainer(options, loss, train, test);
   trainer.run({.on_step =
                    [&](const StepReport& s) {
+                     CHECK(std::isfinite(s.loss));
                      add(s.loss);
                      add(s.accuracy);
                    },
@@ -141,7 +143,7 @@ TEST_CASE("cuda trainer: losses with a state or random numbers train as on the h
     double worst = 0;
     for (size_t i = 0; i < host.values.size(); ++i)
       worst = std::max(
-          worst, std::fabs(device.values[i] - host.values[i]) / (1 + std::fabs(host.values[i])));
+          worst, distance(device.values[i], host.values[i]) / (1 + std::fabs(host.values[i])));
     CHECK(worst <= 1e-4);
   }
   // What a step draws or remembers is not in a graph of another step.

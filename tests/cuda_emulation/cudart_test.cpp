@@ -135,11 +135,13 @@ TEST_CASE("cudart double: a race between streams is reported with both places, i
       const TestStream producer, consumer;
       const TestEvent event;
       DeviceArray<int> from(std::vector<int>{1, 2, 3}), to(3);
+      const int cleared = __LINE__ + 1;
       ok(cudaMemsetAsync(from.data, 0, 12, producer));
       if (repaired) {
         ok(cudaEventRecord(event, producer));
         ok(cudaStreamWaitEvent(consumer, event, 0));
       }
+      const int copied = __LINE__ + 1;
       ok(cudaMemcpyAsync(to.data, from.data, 12, cudaMemcpyDeviceToDevice, consumer));
       ok(cudaDeviceSynchronize());
       const auto races = of_kind("stream-race");
@@ -147,7 +149,11 @@ TEST_CASE("cudart double: a race between streams is reported with both places, i
       for (const Report& race : races) {
         CHECK_THAT(race.text, contains("memset"));
         CHECK_THAT(race.text, contains("copy from device to device"));
+        // At the place of the one that ran later, with the other's in the text.
         CHECK_THAT(race.file, contains("cudart_test.cpp"));
+        CHECK((race.line == copied || race.line == cleared));
+        const int other = race.line == copied ? cleared : copied;
+        CHECK_THAT(race.text, contains("cudart_test.cpp:" + std::to_string(other)));
       }
     }
 }
@@ -183,6 +189,7 @@ TEST_CASE("cudart double: memory freed while another stream uses it") {
 
 TEST_CASE("cudart double: the host touches device memory") {
   for (bool repaired : {false, true}) {
+    constexpr int kTouched = __LINE__ + 9;
     const std::string output = output_of_child([&] {
       float* data = nullptr;
       cudaMalloc(reinterpret_cast<void**>(&data), 16);
@@ -197,7 +204,8 @@ TEST_CASE("cudart double: the host touches device memory") {
     INFO(output);
     CHECK((output.find("use-after-poison") != std::string::npos ||
            output.find("host-access") != std::string::npos) == !repaired);
-    CHECK_THAT(output, contains(repaired ? "value 0" : "cudart_test.cpp"));
+    CHECK_THAT(output,
+               contains(repaired ? "value 0" : "cudart_test.cpp:" + std::to_string(kTouched)));
   }
 }
 
@@ -222,12 +230,14 @@ TEST_CASE("cudart double: pinned memory before the host has synchronised") {
   }
 #ifdef __SANITIZE_ADDRESS__
   for (bool repaired : {false, true}) {
+    constexpr int kRead = __LINE__ + 4;
     const std::string output = output_of_child([&] {
       cudaMemcpyAsync(pinned, array.data, 12, cudaMemcpyDeviceToHost, stream);
       if (repaired) cudaStreamSynchronize(stream);
       std::fprintf(stderr, "value %d\n", *static_cast<volatile int*>(pinned));
     });
     CHECK_THAT(output, contains(repaired ? "value 1" : "use-after-poison"));
+    if (!repaired) CHECK_THAT(output, contains("cudart_test.cpp:" + std::to_string(kRead)));
   }
 #endif
   // Freed while a copy still needs it.
@@ -242,6 +252,7 @@ TEST_CASE("cudart double: leaks are reported by the place that made them") {
   for (bool repaired : {false, true}) {
     const LeakCheck check;
     std::vector<void*> buffers(3);
+    const int made = __LINE__ + 1;
     for (void*& buffer : buffers) ok(cudaMalloc(&buffer, 100));
     if (repaired)
       for (void* buffer : buffers) ok(cudaFree(buffer));
@@ -251,7 +262,7 @@ TEST_CASE("cudart double: leaks are reported by the place that made them") {
     if (repaired) continue;
     CHECK_THAT(leaks[0].text, contains("3 buffer(s) of together 300 bytes"));
     CHECK_THAT(leaks[0].file, contains("cudart_test.cpp"));
-    CHECK(leaks[0].line > 0);
+    CHECK(leaks[0].line == made);
     for (void* buffer : buffers) ok(cudaFree(buffer));
   }
 }

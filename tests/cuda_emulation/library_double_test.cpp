@@ -126,6 +126,7 @@ struct Convolution {
     cudnnDestroyConvolutionDescriptor(conv);
     cudnnDestroy(handle);
   }
+  static constexpr int kCall = __LINE__ + 4;  // of cuDNN in run()
   cudnnStatus_t run(const float* x_data, const float* w_data, float* y_data, void* space,
                     size_t bytes, int algorithm) const {
     const float one = 1, zero = 0;
@@ -148,7 +149,11 @@ TEST_CASE(
     CHECK(c.run(x.data, w.data, y.data, nullptr, 0, 0) == expected);
     ok(cudaDeviceSynchronize());
     const auto found = of_kind("wrong-descriptor");
-    for (const Report& one : found) CHECK_THAT(one.file, contains("library_double_test.cpp"));
+    for (const Report& one : found) {
+      CHECK_THAT(one.file, contains("library_double_test.cpp"));
+      CHECK((one.line >= Convolution::kCall &&
+             one.line <= Convolution::kCall + 2));  // the call has three lines
+    }
     return found.size();
   };
   CHECK(findings(CUDNN_STATUS_SUCCESS) == 0);

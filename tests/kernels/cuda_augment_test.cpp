@@ -90,6 +90,36 @@ TEST_CASE("augment: CUDA as CPU, every kind of map, colour and erased area", "[g
       }
 }
 
+TEST_CASE("augment: pixels that are moved and normalised differ by one rounding at most", "[gpu]") {
+  if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
+  // scale * value + offset is one rounding on a device and two on a CPU without fused operations:
+  // with these scales and offsets half an ulp of the product and of the result, together below
+  // 2^-23 (1 + |result|).
+  std::vector<AugmentRow> rows;
+  for (const Affine& map : {Affine{}, Affine{-1, 0, 11, 0, 1, 0}, Affine::translation(-3, 2),
+                            Affine{-1, 0, 8, 0, -1, 12}})
+    for (int twice = 0; twice < 2; ++twice) {  // the second time with a hole
+      AugmentRow row;
+      row.source = static_cast<int64_t>(rows.size()) % 5;
+      row.inverse = map;
+      row.scale = {4, 3, 5, 2};
+      row.offset = {-1, 0.5, -2, 0};
+      row.fill = {0.4f, 0.45f, 0.5f, 0.1f};
+      rows.push_back(row);
+    }
+  const Erase hole{{}, {2, 3, 6, 5}};
+  for (size_t i = 1; i < rows.size(); i += 2) rows[i].erase = {&hole, 1};
+  for (const int64_t channels : {1, 3, 4}) {
+    INFO("channels " << channels);
+    const Array x = random_indices({5, 9, 11, channels}, Dtype::U8, 1, 256);
+    const Array out({static_cast<int64_t>(rows.size()), 9, 11, channels}, Dtype::F32);
+    expect_same_on_cuda({x}, {out}, std::ldexp(1.0, -23),
+                        [&](auto& ctx, const Views& in, const Views& views) {
+                          augment(ctx, in[0], rows, views[0]);
+                        });
+  }
+}
+
 TEST_CASE("augment on CUDA: bad rows throw at once, tables outlive the call", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
   CudaContext& ctx = cuda_context(0);

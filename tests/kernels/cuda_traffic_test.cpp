@@ -3,8 +3,12 @@
 // possible, and the sectors that the accesses of a warp touch against those they could.
 #if defined(DITTO_HAS_CUDA) && defined(DITTO_CUDA_EMULATED)
 
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +31,8 @@
 #include "tests/cuda_emulation/checker.h"
 #include "tests/cuda_emulation/counters.h"
 #include "tests/kernels/cuda_parity.h"
+#include "tests/support/paths.h"
+#include "tests/support/temp_dir.h"
 
 namespace ditto::testing {
 namespace {
@@ -73,6 +79,46 @@ struct InOrder {
   ~InOrder() { emulation::set_schedule_seed(before); }
 };
 
+// Kernels that expect_streaming has seen.
+std::set<std::string> measured;
+
+// The others, and why they are not bounded. The file of each says what it reads.
+const std::map<std::string, std::string> kUnbounded = {
+    {"batch_norm_finish", "a few numbers per channel, once per layer"},
+    {"pick_label", "one element per row"},
+    {"put_label", "one element per row"},
+    {"max_backward", "one element per row"},
+    {"mix_labels", "rows of a few floats, picked by their labels"},
+    {"scatter_add_rows", "each row looks through the list of ids, which stays in the caches"},
+    {"group_anchor", "each row looks through the list of ids, which stays in the caches"},
+    {"group_mean", "each row looks through the list of ids, which stays in the caches"},
+    {"group_kl_backward", "each row looks through the list of ids, which stays in the caches"},
+    {"nearest_rows", "tiles of a product"},
+    {"squared_distances", "tiles of a product"},
+    {"pair_loss_forward", "tiles of a product"},
+    {"pair_loss_coefficients", "tiles of a product"},
+    {"pair_loss_add_rows", "tiles of a product"},
+    {"triplet_all_forward", "tiles of a product"},
+    {"triplet_all_coefficients", "tiles of a product"},
+    {"triplet_column_sums", "tiles of a product"},
+    {"triplet_own_part", "sums of the tiles, one per row"},
+    {"pair_boxes", "a few thousand boxes"},
+    {"align_star", "a few thousand boxes"},
+    {"conv2d_forward", "f64 only, for gradient checks: weights and pixels come from the caches"},
+    {"conv2d_backward_data", "f64 only"},
+    {"conv2d_backward_weights", "f64 only"},
+    {"change_colours", "pixels of 12 bytes"},
+    {"change_colours_mean", "pixels of 12 bytes"},
+    {"augment_footprints", "resamples: as many reads as the footprint has samples"},
+    {"blur_lines", "reads as many neighbours as the blur is wide"},
+    {"blur_columns", "reads as many neighbours as the blur is wide"},
+    {"dense_append", "prefixes of rows"},
+    {"dense_complete", "prefixes of rows"},
+    {"dense_normalize", "prefixes of rows"},
+    {"dense_normalize_backward", "prefixes of rows"},
+    {"dense_finish_backward", "prefixes of rows"},
+};
+
 int64_t bytes_of(const std::vector<View>& views) {
   int64_t bytes = 0;
   for (const View& view : views) bytes += view.numel() * size_of(view.dtype);
@@ -94,6 +140,7 @@ void expect_streaming(const std::string& what, const std::vector<View>& views,
   uint64_t moved = 0;
   for (const auto& [name, counters] : emulation::kernel_counters()) {
     INFO("kernel " << name);
+    measured.insert(name);
     moved += counters.memory_bytes();
     // Not of a launch that sums the partial sums of another: a few bytes.
     if (static_cast<double>(counters.memory_bytes()) > 0.01 * least)
@@ -184,6 +231,11 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
         kernels::batch_norm_backward(ctx, dy, a, y, mean, invstd, gamma, true, dx, dgamma, dbeta,
                                      {});
       });
+      const View dresidual = make(shape, dtype);
+      expect_streaming("backward and add", {dy, a, y, dy, a, y, dx, dresidual}, [&](auto& ctx) {
+        kernels::batch_norm_backward(ctx, dy, a, y, mean, invstd, gamma, true, dx, dgamma, dbeta,
+                                     dresidual);
+      });
     }
     // Losses and optimizers keep to f32 where activations are bf16.
     if (dtype != Dtype::BF16) SECTION("softmax and cross-entropy " + to_string(dtype)) {
@@ -252,6 +304,23 @@ TEST_CASE("CUDA kernels read inputs once, write outputs once, and use whole sect
       expect_streaming("maximum of rows", {a, largest, places}, [&](auto& ctx) {
         kernels::reduce_max(ctx, a, largest, places, {rows_of_all, kColumns, 1});
       });
+      // A thread per row of a few elements: an access uses few bytes of each sector, the cache
+      // has the rest for the next ones.
+      const int64_t many = 8 * rows_of_all;
+      const View few = make({many, 10}, dtype), sums = make({many}, dtype);
+      const View indices = make.indices({many}, Dtype::I64, 10);
+      expect_streaming(
+          "sum of short rows", {few, sums},
+          [&](auto& ctx) {
+            kernels::reduce_sum(ctx, few, sums, {many, 10, 1}, 1.0);
+          },
+          0.09);
+      expect_streaming(
+          "maximum of short rows", {few, sums, indices},
+          [&](auto& ctx) {
+            kernels::reduce_max(ctx, few, sums, indices, {many, 10, 1});
+          },
+          0.09);
       const int64_t n = 4 * rows_of_all / kRows;
       const View images = make({n, 16, 16, kColumns}, dtype);
       const View pooled = make({n, 8, 8, kColumns}, dtype);
@@ -348,6 +417,22 @@ TEST_CASE("CUDA kernels that bring maps back or paste read and write each elemen
       [&](auto& ctx) { kernels::roi_masks_back(ctx, roi, flips, reversed); }, 0.75);
   expect_streaming("paste", {maps, weights, out, out},
                    [&](auto& ctx) { kernels::paste(ctx, maps, weights, out); });
+}
+
+TEST_CASE("CUDA kernels: each is bounded above, or has a reason") {
+  if (measured.empty()) DITTO_SKIP("needs the tests above, in one process");
+  const std::regex named("launch\\(\\s*ctx,\\s*\"([a-z0-9_]+)\"");
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("kernels"))) {
+    if (entry.path().extension() != ".cu" && entry.path().extension() != ".cuh") continue;
+    const std::string text = read_file(entry.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), named), end; at != end; ++at, ++found) {
+      const std::string name = (*at)[1];
+      INFO(name << " in " << entry.path());
+      CHECK(measured.contains(name) != kUnbounded.contains(name));
+    }
+  }
+  CHECK(found > 60);
 }
 
 }  // namespace ditto::testing

@@ -11,7 +11,7 @@ using namespace ditto::testing;
 
 TEST_CASE("triplet_all: CUDA as CPU", "[gpu]") {
   if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
-  const SmallPairTiles tiles(int64_t{8} << 10);  // 40 rows are several
+  const SmallPairTiles tiles(int64_t{4} << 10);  // 25 rows of 40 floats, 12 of doubles
   struct Case {
     int64_t rows, width;
     std::vector<int64_t> sizes;  // of the classes
@@ -51,6 +51,30 @@ TEST_CASE("triplet_all: CUDA as CPU", "[gpu]") {
                               triplet_all_backward(ctx, math, in[0], in[1], in[2], out[0]);
                             });
       }
+}
+
+TEST_CASE("triplet_all: a row that is NaN makes NaN of whoever meets it, on CUDA as on the CPU",
+          "[gpu]") {
+  if (!cuda_device_present()) DITTO_SKIP("no CUDA device");
+  Array x = random_array({6, 2}, Dtype::F32, 1), classes({2, 6}, Dtype::I64);
+  x.data<float>()[4] = NAN;  // of row 2
+  const Array g = random_array({6}, Dtype::F32, 2), rows({6}, Dtype::F32);
+  for (int64_t i = 0; i < 6; ++i) {
+    classes.data<int64_t>()[i] = i / 3 * 3;
+    classes.data<int64_t>()[6 + i] = i / 3 * 3 + 3;
+  }
+  const auto forward = [](auto& ctx, const Views& in, const Views& out) {
+    triplet_all_forward(ctx, {}, in[0], in[1], out[0], out[1]);
+  };
+  expect_same_on_cuda({x, classes}, {rows, rows}, 1e-6, forward);
+  Array loss = rows, active = rows;
+  CpuContext cpu{.threads = 1};
+  forward(cpu, {host_view(x), host_view(classes)}, {host_view(loss), host_view(active)});
+  for (int64_t i = 0; i < 6; ++i) CHECK(std::isnan(loss.at(i)));
+  expect_same_on_cuda({x, classes, g}, {Array(x.shape, Dtype::F32)}, 1e-6,
+                      [](auto& ctx, const Views& in, const Views& out) {
+                        triplet_all_backward(ctx, {}, in[0], in[1], in[2], out[0]);
+                      });
 }
 
 #endif  // DITTO_HAS_CUDA
