@@ -142,8 +142,8 @@ TEST_CASE("cuda trainer: losses with a state or random numbers train as on the h
     REQUIRE(device.values.size() == host.values.size());
     double worst = 0;
     for (size_t i = 0; i < host.values.size(); ++i)
-      worst = std::max(
-          worst, distance(device.values[i], host.values[i]) / (1 + std::fabs(host.values[i])));
+      worst = std::max(worst, testing::distance(device.values[i], host.values[i]) /
+                                  (1 + std::fabs(host.values[i])));
     CHECK(worst <= 1e-4);
   }
   // What a step draws or remembers is not in a graph of another step.

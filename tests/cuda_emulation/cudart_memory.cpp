@@ -351,7 +351,7 @@ std::vector<std::string> live_allocations() {
 }
 
 // One finding per place that made buffers after `serial` which are still alive.
-static void report_leaks_since(uint64_t since) {
+static void report_leaks_since(uint64_t since, bool pinned = true) {
   struct Group {
     int count = 0;
     uint64_t bytes = 0;
@@ -360,6 +360,7 @@ static void report_leaks_since(uint64_t since) {
   std::map<std::string, Group> groups;
   for (const auto& [address, buffer] : memory().buffers) {
     if (buffer.serial <= since || buffer.freeing || buffer.kind == MemoryKind::Graph) continue;
+    if (buffer.kind == MemoryKind::Pinned && !pinned) continue;
     Group& group = groups[name_of(buffer.kind) + buffer.made.text()];
     ++group.count;
     group.bytes += buffer.bytes;
@@ -386,10 +387,10 @@ void LeakCheck::report_leaks() const {
 }
 
 // Called after the destructors of static objects, which may own buffers, but before the exit
-// handler that turns findings into the exit status.
+// handler that turns findings into the exit status. Pinned memory is kept to be used again.
 [[gnu::constructor(102)]] static void register_leak_report() {
   const char* const mode = std::getenv("DITTO_EMU_LEAKS");
-  if (mode && std::strcmp(mode, "report") == 0) std::atexit([] { report_leaks_since(0); });
+  if (mode && std::strcmp(mode, "report") == 0) std::atexit([] { report_leaks_since(0, false); });
 }
 
 }  // namespace ditto::emulation
