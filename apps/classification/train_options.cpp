@@ -101,9 +101,10 @@ void declare(Config& config, TrainOptions& o) {
       .range(1, 256);
   config
       .add("sampler", &o.sampler,
-           "groups: replicas in whole groups; balanced: the same, every class equally often; ra: "
-           "DeiT's and torchvision's RASampler; random: none")
-      .choices({"groups", "balanced", "ra", "random"});
+           "groups: replicas in whole groups, as many rows in an epoch as without; all: the same, "
+           "every image in an epoch, so replicas times the rows; balanced: as groups, every class "
+           "equally often; ra: DeiT's and torchvision's RASampler; random: none")
+      .choices({"groups", "all", "balanced", "ra", "random"});
   config.add("label-smoothing", &o.label_smoothing, "share of the target spread evenly")
       .range(0, 1);
 
@@ -242,6 +243,8 @@ static void check_phases(const TrainOptions& o, const std::string& loss) {
     fail_usage("loss " + loss + " has two phases, for which --ema keeps no average");
 }
 
+bool samples_groups(const TrainOptions& o) { return o.sampler != "ra" && o.sampler != "random"; }
+
 void check_options(const TrainOptions& o) {
   const auto fail_usage = [](const std::string& text) { throw UsageError(text); };
   std::vector<std::string> names = o.compare.empty() ? std::vector{o.loss} : o.compare;
@@ -255,7 +258,7 @@ void check_options(const TrainOptions& o) {
     if (o.sampler == "random" && compares_replicas(name))
       fail_usage("sampler random shows an image once, and loss " + name + " compares replicas");
     if (o.sampler == "ra" && replicas > 128) fail_usage("sampler ra repeats up to 128 times");
-    if (o.sampler != "groups" && o.sampler != "balanced") {
+    if (!samples_groups(o)) {
       if (o.batch % o.accumulate != 0) fail_usage("accumulate does not divide batch");
       continue;
     }

@@ -104,6 +104,9 @@ struct TrainOptions {
 // Declares every option above.
 void declare(Config& config, TrainOptions& options);
 void declare(Config& config, DataOptions& options);
+// Whether the rows of an image stand next to each other in a batch.
+bool samples_groups(const TrainOptions& o);
+
 // Rules between options ("replicas must divide batch"): throws UsageError.
 void check_options(const TrainOptions& options);
 // Throws UsageError for a --loss-option that none of `losses` has; each takes those that it has.

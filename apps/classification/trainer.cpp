@@ -104,7 +104,8 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
         "has", train.classes());
   check(options.sampler != "ra" || train.size() >= 256,
         "[train] the sampler ra needs at least 256 training images, got", train.size());
-  check(train.size() * 1.0 >= options.batch, "[train] the batch of", options.batch,
+  const int64_t rows = train.size() * (options.sampler == "all" ? replicas_ : 1);
+  check(rows >= options.batch, "[train] the batch of", options.batch,
         "rows is larger than the training set of", train.size(), "images");
   network_ = make_network(&note_);
   if (!options.init_weights.empty()) pretrained_ = load_pretrained(model(), options.init_weights);
@@ -117,10 +118,9 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
 
 double Trainer::steps_per_epoch() const {
   // Whole batches of whole groups: the loader drops the rest of an epoch.
-  const int64_t unit = options_.sampler == "ra"       ? 256
-                       : options_.sampler == "random" ? 1
-                                                      : replicas_;
-  return static_cast<double>(std::max<int64_t>(1, train_.size() / unit * unit / options_.batch));
+  const int64_t unit = options_.sampler == "ra" ? 256 : samples_groups(options_) ? replicas_ : 1;
+  const int64_t rows = options_.sampler == "all" ? train_.size() * unit : train_.size();
+  return static_cast<double>(std::max<int64_t>(1, rows / unit * unit / options_.batch));
 }
 
 int64_t Trainer::evaluations_until(int64_t step) const {
@@ -145,7 +145,8 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
     sampler = std::make_shared<data::ClassBalancedSampler>(train_.labels().to_vector<int64_t>(),
                                                            train_.classes(), replicas_, seed);
   else
-    sampler = std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed);
+    sampler = std::make_shared<data::GroupedSampler>(train_.size(), replicas_, seed,
+                                                     options_.sampler == "all");
   data::LoaderOptions options{.batch = options_.batch,
                               .drop_last = true,
                               .workers = options_.workers,
@@ -162,8 +163,7 @@ std::unique_ptr<data::DataLoader> Trainer::make_loader() const {
 
 Trainer::Parts Trainer::parts_of(int64_t rows) const {
   // Whole groups in each part; a batch is smaller than usual where images could not be read.
-  const bool groups = options_.sampler == "groups" || options_.sampler == "balanced";
-  const int64_t unit = groups ? replicas_ : 1, units = rows / unit;
+  const int64_t unit = samples_groups(options_) ? replicas_ : 1, units = rows / unit;
   return {unit, units, std::min<int64_t>(options_.accumulate, units)};
 }
 

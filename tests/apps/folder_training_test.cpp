@@ -202,6 +202,15 @@ TEST_CASE("folder training: samplers, jitter and their rules") {
   }
   CHECK_THROWS_WITH(Trainer(options, "t-cce", data.train, data.test),
                     contains("compares replicas"));
+  options.replicas = 4;
+  for (const std::string sampler : {"groups", "all"}) {
+    options.sampler = sampler;
+    Trainer trainer(options, "t-cce", data.train, data.test);
+    CHECK(trainer.steps_per_epoch() == (sampler == "all" ? 65 : 16));  // 1040 or 260 rows of 16
+    trainer.run({});
+  }
+  options.replicas = 3;
+  CHECK_THROWS_WITH(check_options(options), contains("cannot hold whole groups of replicas 3"));
   options.sampler = "ra";
   CHECK_THROWS_WITH(Trainer(options, "t-cce", data.train.subset(255), data.test),
                     contains("at least 256 training images, got 255"));
