@@ -210,6 +210,7 @@ TEST_CASE("folder training: samplers, jitter and their rules") {
     trainer.run({});
   }
   options.replicas = 3;
+  options.loss = "t-cce";
   CHECK_THROWS_WITH(check_options(options), contains("cannot hold whole groups of replicas 3"));
   options.sampler = "ra";
   CHECK_THROWS_WITH(Trainer(options, "t-cce", data.train.subset(255), data.test),
