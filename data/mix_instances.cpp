@@ -47,6 +47,7 @@ MixedInstances mix_instances(const MixRow& row, const Instances& own, const Inst
                              int width, int height, const SurvivalRules& rules) {
   check_instances(own, width, height);
   check_instances(partner, width, height);
+  kernels::check_mix_row("mix_instances", row, width, height);
   MixedInstances out;
   if (row.kind == MixKind::None) {
     out.instances = own;
@@ -59,9 +60,6 @@ MixedInstances mix_instances(const MixRow& row, const Instances& own, const Inst
           "[mix_instances] both images have the object", id.annotation, "of image", id.image);
   const bool cutmix = row.kind == MixKind::CutMix;
   const Rect hole = rect_of(row.box);
-  check(!cutmix || contains({0, 0, double(width), double(height)}, hole),
-        "[mix_instances] the box x", hole.x0, hole.x1, "y", hole.y0, hole.y1,
-        "is not inside the image of", width, "x", height);
   for (const Instances* from : {&own, &partner}) {
     const bool other = from == &partner;
     if (cutmix)
@@ -83,9 +81,7 @@ Tensor mix_label_maps(const MixRow& row, const Tensor& own, const Tensor& partne
   check(row.kind != MixKind::Mixup, "[mix_label_maps] after mixup a pixel has two classes");
   Tensor out = own.clone();
   if (row.kind == MixKind::None) return out;
-  check(contains({0, 0, double(own.dim(1)), double(own.dim(0))}, rect_of(row.box)),
-        "[mix_label_maps] the box x", row.box.x0, row.box.x1, "y", row.box.y0, row.box.y1,
-        "is not inside a map", own.shape());
+  kernels::check_mix_row("mix_label_maps", row, own.dim(1), own.dim(0));
   const Tensor from = partner.contiguous();
   const auto bytes = static_cast<int64_t>(size_of(own.dtype()));
   const auto* source = static_cast<const std::byte*>(from.view().data);

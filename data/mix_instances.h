@@ -24,8 +24,9 @@ struct MixedInstances {
 // `own` and `partner` lie on canvases of width x height. CutMix: what the box hides of the row's
 // objects, and what lies outside it of the partner's, is no longer seen: masks lose those pixels,
 // boxes become tight around the rest, visibility falls in proportion and the rules decide; points
-// stay. Boxes without masks count as full. Throws "[mix_instances] ..." on a box outside the canvas
-// or an id that both images have (mix groups, not replicas of one image).
+// stay. Boxes without masks count as full. Throws "[mix_instances] ..." on a box outside the
+// canvas, a keep outside [0, 1] or an id that both images have (mix groups, not replicas of one
+// image).
 MixedInstances mix_instances(const kernels::MixRow& row, const Instances& own,
                              const Instances& partner, int width, int height,
                              const SurvivalRules& rules = {});

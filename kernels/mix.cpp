@@ -1,6 +1,7 @@
 #include "kernels/mix.h"
 
 #include <algorithm>
+#include <string>
 
 #include "core/parallel.h"
 
@@ -11,6 +12,16 @@ namespace {
 constexpr int64_t kImageGrain = 8;
 
 }  // namespace
+
+void check_mix_row(const char* op, const MixRow& row, int64_t width, int64_t height) {
+  const PixelBox& box = row.box;
+  if (!(box.x0 >= 0 && box.y0 >= 0 && box.x0 <= box.x1 && box.y0 <= box.y1 && box.x1 <= width &&
+        box.y1 <= height))
+    fail(std::string("[") + op + "] box outside the image: x", box.x0, box.x1, "y", box.y0, box.y1,
+         "in", width, "x", height);
+  if (!(row.keep >= 0 && row.keep <= 1))
+    fail(std::string("[") + op + "] keep must be in [0, 1], got", row.keep);
+}
 
 void check_mix_images(const View& images, std::span<const MixRow> rows, const View& out) {
   check(images.shape.rank() == 4 && images.is_contiguous() && out.is_contiguous() &&
@@ -26,12 +37,7 @@ void check_mix_images(const View& images, std::span<const MixRow> rows, const Vi
   for (const MixRow& row : rows) {
     check(row.partner >= 0 && row.partner < batch,
           "[mix_images] partner out of range:", row.partner, "of", batch);
-    const PixelBox& box = row.box;
-    check(box.x0 >= 0 && box.y0 >= 0 && box.x0 <= box.x1 && box.y0 <= box.y1 && box.x1 <= width &&
-              box.y1 <= height,
-          "[mix_images] box outside the image: x", box.x0, box.x1, "y", box.y0, box.y1, "in",
-          images.shape);
-    check(row.keep >= 0 && row.keep <= 1, "[mix_images] keep must be in [0, 1], got", row.keep);
+    check_mix_row("mix_images", row, width, height);
   }
 }
 

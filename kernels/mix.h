@@ -43,6 +43,8 @@ void mix_images(CudaContext& ctx, const View& images, std::span<const MixRow> ro
 void mix_labels(CudaContext& ctx, const View& labels, std::span<const MixRow> rows,
                 const View& targets);
 
+// Throws "[op] ..." unless the box is one of an image of width x height and keep is in [0, 1].
+void check_mix_row(const char* op, const MixRow& row, int64_t width, int64_t height);
 // What both devices check before they start.
 void check_mix_images(const View& images, std::span<const MixRow> rows, const View& out);
 void check_mix_labels(const View& labels, std::span<const MixRow> rows, const View& targets);

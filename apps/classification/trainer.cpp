@@ -106,7 +106,7 @@ Trainer::Trainer(const TrainOptions& options, const std::string& loss,
         "[train] the sampler ra needs at least 256 training images, got", train.size());
   const int64_t rows = train.size() * (options.sampler == "all" ? replicas_ : 1);
   check(rows >= options.batch, "[train] the batch of", options.batch,
-        "rows is larger than the training set of", train.size(), "images");
+        "rows is larger than the training set of", train.size(), "images, in", rows, "rows");
   network_ = make_network(&note_);
   if (!options.init_weights.empty()) pretrained_ = load_pretrained(model(), options.init_weights);
   network_->to(device_);

@@ -28,6 +28,20 @@ const data::InstanceDataset& pedestrians() {
   return dataset;
 }
 
+// Pictures of one value.
+std::shared_ptr<const data::ImageReader> plain_pictures(int width, int height, double value) {
+  class Plain : public data::ImageReader {
+   public:
+    explicit Plain(Tensor picture) : picture_(std::move(picture)) {}
+    Tensor read(int64_t) const override { return picture_; }
+    std::string fingerprint() const override { return "plain"; }
+
+   private:
+    Tensor picture_;
+  };
+  return std::make_shared<Plain>(Tensor::full({height, width, 3}, value, Dtype::U8));
+}
+
 Colour at(const Picture& picture, int64_t x, int64_t y) {
   const uint8_t* pixel = picture.pixels().data<uint8_t>() + 3 * (y * picture.width() + x);
   return {pixel[0], pixel[1], pixel[2]};
@@ -179,13 +193,8 @@ TEST_CASE("check-data: tiny objects, masks outside boxes, twins, pictures of one
   add({0, 0, 1, 9}, {0, 0, 1, 9}, 1);    // thin, and 9 pixels
   add({5, 5, 9, 9}, {5, 5, 10, 10}, 2);  // mask beyond its box
   add({5, 5, 10, 10}, {5, 5, 10, 10}, 3);
-  class Grey : public data::ImageReader {
-   public:
-    Tensor read(int64_t) const override { return Tensor::full({20, 20, 3}, 9, Dtype::U8); }
-    std::string fingerprint() const override { return "grey"; }
-  };
   data::AnnotatedImage empty{.name = "b", .width = 20, .height = 20, .instances = {}};
-  const data::InstanceDataset dataset("grey", std::make_shared<Grey>(), {image, empty}, {"thing"},
+  const data::InstanceDataset dataset("grey", plain_pictures(20, 20, 9), {image, empty}, {"thing"},
                                       {{0, 0, 0}, {1, 1, 1}});
   const DataFindings found = check_instances_of(dataset, true);
   const std::string text = findings_text(found);
@@ -236,16 +245,11 @@ TEST_CASE("check-data and show-data: classified images") {
 TEST_CASE("sheet: masks in the replicas and on the original, and lines between the pairs") {
   // One object on black, between its box's edges; a replica is mirrored, the other not.
   constexpr int kWidth = 60, kHeight = 40, kGap = 8;
-  class Black : public data::ImageReader {
-   public:
-    Tensor read(int64_t) const override { return Tensor::zeros({kHeight, kWidth, 3}, Dtype::U8); }
-    std::string fingerprint() const override { return "black"; }
-  };
   const Rect box{10, 10, 20, 30};
   data::AnnotatedImage image{.name = "a", .width = kWidth, .height = kHeight, .instances = {}};
   image.instances = {{box}, {1}, {{0, 0}}, {Rle::rectangle(box, kHeight, kWidth)}, {0}};
-  const data::InstanceDataset dataset("black", std::make_shared<Black>(), {image}, {"thing"},
-                                      {{0, 0, 0}, {1, 1, 1}});
+  const data::InstanceDataset dataset("black", plain_pictures(kWidth, kHeight, 0), {image},
+                                      {"thing"}, {{0, 0, 0}, {1, 1, 1}});
   const data::RandomFlip flip(0.5);
   // A seed by which the first replica is mirrored and the second is not.
   int64_t seed = 0;

@@ -2,7 +2,6 @@
 // neighbours, positions, and images that cannot be read.
 #include "data/instance_loader.h"
 
-#include <atomic>
 #include <map>
 #include <tuple>
 
@@ -13,6 +12,7 @@
 #include "data/transforms/resize.h"
 #include "data/transforms/scale_jitter.h"
 #include "tests/support/catch.h"
+#include "tests/support/counting_reader.h"
 #include "tests/support/penn_fudan_files.h"
 
 using namespace ditto;
@@ -214,16 +214,8 @@ TEST_CASE("synthetic pedestrians: the same scenes from the same seed, with boxes
 }
 
 TEST_CASE("instance loader: a photograph is read once for all its replicas") {
-  class Counting : public ImageReader {
-   public:
-    mutable std::atomic<int> reads = 0;
-    Tensor read(int64_t index) const override {
-      ++reads;
-      return pedestrians().image(index);
-    }
-    std::string fingerprint() const override { return "counting"; }
-  };
-  const auto reader = std::make_shared<Counting>();
+  const auto reader =
+      std::make_shared<CountingReader>([](int64_t index) { return pedestrians().image(index); });
   std::vector<AnnotatedImage> images;
   for (int64_t i = 0; i < 8; ++i) images.push_back(pedestrians().annotated(i));
   const InstanceDataset data("counting", reader, images, {"person"}, pedestrians().statistics());

@@ -1,12 +1,12 @@
 // Loaders of images that lie in files: sizes, bad images, and how often a file is read.
 #include "data/loader.h"
 
-#include <atomic>
 #include <cmath>
 
 #include "data/image_folder.h"
 #include "tests/data/loader_samples.h"
 #include "tests/support/catch.h"
+#include "tests/support/counting_reader.h"
 #include "tests/support/image_files.h"
 
 using namespace ditto;
@@ -118,16 +118,9 @@ TEST_CASE("loader: rows of bad images are left out, and counted once") {
 }
 
 TEST_CASE("loader: an image is read once for all its rows, wherever they stand in the batch") {
-  class Counting : public ImageReader {
-   public:
-    mutable std::atomic<int> reads = 0;
-    Tensor read(int64_t index) const override {
-      ++reads;
-      return Tensor::full({8, 8, 3}, double(index), Dtype::U8);
-    }
-    std::string fingerprint() const override { return "counting"; }
-  };
-  const auto reader = std::make_shared<Counting>();
+  const auto reader = std::make_shared<testing::CountingReader>([](int64_t index) {
+    return Tensor::full({8, 8, 3}, double(index), Dtype::U8);
+  });
   const ImageDataset data("counting", reader, Tensor::zeros({4}, Dtype::I64), {"a"},
                           {{0, 0, 0}, {1, 1, 1}}, 8, 8);
   // 400 draws of 4 images in 10 batches: at most 4 reads a batch.

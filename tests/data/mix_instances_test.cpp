@@ -148,12 +148,17 @@ TEST_CASE("mix_instances: errors") {
   REQUIRE_THROWS_WITH(mix_instances(cutmix({0, 0, 9, 9}), mine, mine, kWidth, kHeight),
                       contains("[mix_instances] both images have the object 0 of image 1"));
   REQUIRE_THROWS_WITH(mix_instances(cutmix({0, 0, 50, 9}), mine, {}, kWidth, kHeight),
-                      contains("[mix_instances] the box"));
+                      contains("[mix_instances] box outside the image"));
+  REQUIRE_THROWS_WITH(mix_instances(cutmix({9, 0, 2, 9}), mine, {}, kWidth, kHeight),
+                      contains("[mix_instances] box outside the image"));
+  REQUIRE_THROWS_WITH(
+      mix_instances({.kind = MixKind::Mixup, .keep = 1.5f}, mine, {}, kWidth, kHeight),
+      contains("[mix_instances] keep must be in [0, 1], got 1.5"));
   const Tensor map = Tensor::zeros({4, 6}, Dtype::U8);
   REQUIRE_THROWS_WITH(mix_label_maps({.kind = MixKind::Mixup}, map, map),
                       contains("[mix_label_maps] after mixup a pixel has two classes"));
   REQUIRE_THROWS_WITH(mix_label_maps({}, map, Tensor::zeros({4, 5}, Dtype::U8)),
                       contains("[mix_label_maps] two maps"));
   REQUIRE_THROWS_WITH(mix_label_maps(cutmix({0, 0, 7, 1}), map, map),
-                      contains("[mix_label_maps] the box"));
+                      contains("[mix_label_maps] box outside the image"));
 }
